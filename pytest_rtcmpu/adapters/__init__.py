@@ -1,0 +1,1 @@
+"""One module an adapter, named after what it adapts."""

@@ -1,0 +1,80 @@
+"""HTTP as values: what goes into an endpoint and what comes out, with no HTTP library in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def header(headers: Iterable[tuple[str, str]], name: str) -> str | None:
+    """Return the first header of that name, whatever its letter case, or ``None``."""
+    wanted = name.lower()
+    return next((value for key, value in headers if key.lower() == wanted), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A request as it came: nothing decoded, nothing merged, nothing dropped.
+
+    ``target`` is the request target in origin form, raw (``/?Action=StartMPUTask&…``).
+    """
+
+    method: str
+    target: str
+    headers: Headers = ()
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The target up to the question mark."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The raw query: the target after the question mark, still encoded."""
+        return self.target.partition("?")[2]
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name, whatever its letter case, or ``None``."""
+        return header(self.headers, name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """How a reply travels. The default arrives at once and whole; faults change it.
+
+    delay: seconds before the first byte.
+    ending: ``complete``; ``timeout`` – nothing more ever comes; ``reset`` – the connection is
+        reset; ``close`` – the connection is closed though Content-Length promised more.
+    after: how many bytes of the reply *body* still arrive before ``ending`` other than
+        ``complete`` takes place; ``None`` means that nothing at all arrives, not even the
+        status line.
+    bytes_per_second: the body comes at this rate; ``None`` for as fast as it can.
+    raw: these bytes are put on the wire in place of the whole HTTP reply.
+    """
+
+    delay: float = 0.0
+    ending: Literal["complete", "timeout", "reset", "close"] = "complete"
+    after: int | None = None
+    bytes_per_second: float | None = None
+    raw: bytes | None = None
+
+
+NORMAL_DELIVERY = Delivery()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """A reply: status, headers, body, and how it is to be delivered."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    delivery: Delivery = field(default=NORMAL_DELIVERY)
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name, whatever its letter case, or ``None``."""
+        return header(self.headers, name)

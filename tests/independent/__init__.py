@@ -1,0 +1,1 @@
+"""A second client and a second endpoint, written from the documentation alone."""

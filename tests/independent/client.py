@@ -1,0 +1,486 @@
+"""An independent StartMPUTask client: the documentation is its only source, the package is not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.client
+import io
+import json
+import socket
+import ssl
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+Pair = tuple[str, str]
+Pairs = list[Pair]
+Params = Mapping[str, Any]
+
+UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+FORM_TYPE = "application/x-www-form-urlencoded"
+V3_ALGORITHM = "ACS3-HMAC-SHA256"
+PANE_FIELDS = ("PaneId", "UserId", "SourceType")
+
+
+class ClientError(Exception):
+    """A start that did not succeed; `code` is None when the service named none."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        http_status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Keep what the reply said beside the message."""
+        super().__init__(message)
+        self.code = code
+        self.http_status = http_status
+        self.request_id = request_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """An access key, and the token that comes with a temporary one."""
+
+    access_key_id: str
+    access_key_secret: str
+    security_token: str | None = None
+
+    @classmethod
+    def of(cls, given: object) -> Credentials:
+        """Read credentials from a mapping or from an object's attributes."""
+
+        def field(name: str) -> str | None:
+            """Return one field, None when it is not there."""
+            if isinstance(given, Mapping):
+                return cast("str | None", given.get(name))
+            return cast("str | None", getattr(given, name, None))
+
+        return cls(
+            access_key_id=field("access_key_id") or "",
+            access_key_secret=field("access_key_secret") or "",
+            security_token=field("security_token"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One start: what was asked, of whom, as whom, and until when."""
+
+    params: Params
+    endpoint: str
+    credentials: Credentials
+    timeout: float
+    deadline: float
+
+    @property
+    def remaining(self) -> float:
+        """Return the seconds left, or raise TimeoutError when there are none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the call took longer than its timeout")
+        return left
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpRequest:
+    """What goes on the wire."""
+
+    method: str
+    target: str
+    headers: tuple[Pair, ...]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpReply:
+    """What came back."""
+
+    status: int
+    body: bytes
+
+
+class _DeadlineReader(io.RawIOBase):
+    """A socket's bytes, each read bounded by what is left of the whole call's time."""
+
+    def __init__(self, sock: socket.socket, call: Call) -> None:
+        """Read from `sock` until the call's deadline."""
+        self._sock = sock
+        self._call = call
+
+    def readable(self) -> bool:
+        """Say that this stream can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` with what arrives before the deadline."""
+        self._sock.settimeout(self._call.remaining)
+        return self._sock.recv_into(buffer)
+
+
+class _DeadlineSocket:
+    """The part of a socket that http.client uses, under the call's deadline."""
+
+    def __init__(self, sock: socket.socket, call: Call) -> None:
+        """Wrap a connected socket."""
+        self._sock = sock
+        self._call = call
+
+    def sendall(self, data: bytes) -> None:
+        """Send everything before the deadline."""
+        self._sock.settimeout(self._call.remaining)
+        self._sock.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """Return the reader http.client parses the reply from."""
+        return io.BufferedReader(_DeadlineReader(self._sock, self._call))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sock.close()
+
+
+class IndependentClient:
+    """A client of small steps, each of which a faulty client can get wrong alone."""
+
+    def __init__(
+        self,
+        *,
+        signature: Literal["1.0", "v3"] = "1.0",
+        method: Literal["GET", "POST"] = "GET",
+        form: bool = False,
+        reply_format: str | None = "JSON",
+        user_panes_from: Literal[0, 1] = 0,
+    ) -> None:
+        """Choose signature, method, where POST puts its pairs, reply format, first pane index."""
+        self.signature = signature
+        self.method: str = method
+        self.form = form
+        self.reply_format = reply_format
+        self.user_panes_from = user_panes_from
+
+    def start(self, params: Params, *, endpoint: str, credentials: object, timeout: float) -> str:
+        """Start a task and return its RequestId, or raise ClientError."""
+        call = Call(
+            params=params,
+            endpoint=endpoint,
+            credentials=Credentials.of(credentials),
+            timeout=timeout,
+            deadline=time.monotonic() + timeout,
+        )
+        return self.perform(call)
+
+    def perform(self, call: Call) -> str:
+        """Build, send, judge."""
+        return self.judge(self.send(self.build(call), call))
+
+    # -- parameters to pairs ---------------------------------------------------------------
+
+    def flatten(self, params: Params) -> Pairs:
+        """Turn documented parameters into the pairs of the wire."""
+        pairs: Pairs = []
+        for name, value in params.items():
+            if name == "LayoutIds":
+                pairs += self.layout_pairs(value)
+            elif name == "UserPanes":
+                pairs += self.pane_pairs(value or ())
+            else:
+                pairs += self.scalar_pairs(name, value)
+        return pairs
+
+    def scalar_pairs(self, name: str, value: Any) -> Pairs:
+        """Send a single value under its own name."""
+        return [(name, self.text(value))]
+
+    def layout_pairs(self, items: Sequence[Any]) -> Pairs:
+        """Number layouts from 1: S1's example has LayoutIds.1, LayoutIds.2."""
+        return [(f"LayoutIds.{n}", self.text(item)) for n, item in enumerate(items, start=1)]
+
+    def pane_pairs(self, panes: Sequence[Mapping[str, Any]]) -> Pairs:
+        """Number panes from 0 as S1's example does, or from 1 as published clients do."""
+        return [
+            (f"UserPanes.{n}.{field}", self.text(pane[field]))
+            for n, pane in enumerate(panes, start=self.user_panes_from)
+            for field in PANE_FIELDS
+            if field in pane
+        ]
+
+    def text(self, value: Any) -> str:
+        """Write a value as the wire's text."""
+        return str(value)
+
+    # -- common parameters -----------------------------------------------------------------
+
+    def action(self) -> str:
+        """Name the operation."""
+        return "StartMPUTask"
+
+    def version(self) -> str:
+        """Name the API version."""
+        return "2018-01-11"
+
+    def timestamp(self) -> str:
+        """Write the present moment as yyyy-MM-ddTHH:mm:ssZ in UTC."""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+    def nonce(self, call: Call) -> str:
+        """Return a value no other request has."""
+        return uuid.uuid4().hex
+
+    def format_pairs(self) -> Pairs:
+        """Ask for a reply format, or for none."""
+        return [] if self.reply_format is None else [("Format", self.reply_format)]
+
+    def common_pairs(self, call: Call) -> Pairs:
+        """Return the common parameters of signature 1.0, Signature itself left out."""
+        pairs = [
+            ("Action", self.action()),
+            ("Version", self.version()),
+            *self.format_pairs(),
+            ("AccessKeyId", call.credentials.access_key_id),
+            ("SignatureMethod", "HMAC-SHA1"),
+            ("SignatureVersion", "1.0"),
+            ("SignatureNonce", self.nonce(call)),
+            ("Timestamp", self.timestamp()),
+        ]
+        if call.credentials.security_token:
+            pairs.append(("SecurityToken", call.credentials.security_token))
+        return pairs
+
+    # -- encoding ----------------------------------------------------------------------------
+
+    def encode(self, text: str) -> str:
+        """Percent-encode as UTF-8, only RFC 3986's unreserved characters kept."""
+        return "".join(chr(b) if b in UNRESERVED else f"%{b:02X}" for b in text.encode())
+
+    def sort(self, pairs: Pairs) -> Pairs:
+        """Order pairs by the bytes of their names."""
+        return sorted(pairs, key=lambda pair: (pair[0].encode(), pair[1].encode()))
+
+    def canonical(self, pairs: Pairs) -> str:
+        """Sort, encode and join pairs the way both signatures want them."""
+        return "&".join(f"{self.encode(n)}={self.encode(v)}" for n, v in self.sort(pairs))
+
+    def wire_encode(self, text: str) -> str:
+        """Percent-encode a name or a value for the query or the form."""
+        return IndependentClient.encode(self, text)
+
+    def wire(self, pairs: Iterable[Pair]) -> str:
+        """Write pairs as a query or a form."""
+        return "&".join(f"{self.wire_encode(n)}={self.wire_encode(v)}" for n, v in pairs)
+
+    # -- signature 1.0 -----------------------------------------------------------------------
+
+    def signed_pairs(self, pairs: Pairs) -> Pairs:
+        """Choose what is signed: everything, empty values too."""
+        return pairs
+
+    def string_to_sign(self, method: str, pairs: Pairs) -> str:
+        """Join method, path and the canonical query, encoded once more."""
+        canonical = self.canonical(self.signed_pairs(pairs))
+        return f"{method}&{self.encode('/')}&{self.encode(canonical)}"
+
+    def key(self, secret: str) -> str:
+        """Make the key of signature 1.0."""
+        return secret + "&"
+
+    def digest_text(self, digest: bytes) -> str:
+        """Write the digest of signature 1.0."""
+        return base64.b64encode(digest).decode()
+
+    def sign(self, method: str, pairs: Pairs, secret: str) -> str:
+        """Return the value of Signature."""
+        message = self.string_to_sign(method, pairs).encode()
+        return self.digest_text(hmac.digest(self.key(secret).encode(), message, "sha1"))
+
+    # -- signature V3 ------------------------------------------------------------------------
+
+    def v3_headers(self, call: Call, body: bytes) -> Pairs:
+        """Return the headers that V3 signs."""
+        headers = [
+            ("host", self.host(call)),
+            ("x-acs-action", self.action()),
+            ("x-acs-version", self.version()),
+            ("x-acs-date", self.timestamp()),
+            ("x-acs-signature-nonce", self.nonce(call)),
+            ("x-acs-content-sha256", self.v3_body_hash(body)),
+        ]
+        if call.credentials.security_token:
+            headers.append(("x-acs-security-token", call.credentials.security_token))
+        if body:
+            headers.append(("content-type", FORM_TYPE))
+        return headers
+
+    def v3_body_hash(self, body: bytes) -> str:
+        """Hash the body."""
+        return hashlib.sha256(body).hexdigest()
+
+    def v3_signed_headers(self, headers: Pairs) -> Pairs:
+        """Choose and order the headers to sign."""
+        return sorted((name.lower(), value.strip()) for name, value in headers)
+
+    def v3_canonical_request(
+        self, method: str, query: Pairs, headers: Pairs, body_hash: str
+    ) -> str:
+        """Lay the request out for hashing."""
+        signed = self.v3_signed_headers(headers)
+        lines = "".join(f"{name}:{value}\n" for name, value in signed)
+        names = ";".join(name for name, _ in signed)
+        return f"{method}\n/\n{self.canonical(query)}\n{lines}\n{names}\n{body_hash}"
+
+    def v3_key(self, secret: str) -> str:
+        """Make the key of V3: the bare secret."""
+        return secret
+
+    def v3_digest_text(self, digest: bytes) -> str:
+        """Write the digest of V3."""
+        return digest.hex()
+
+    def v3_sign(self, canonical_request: str, secret: str) -> str:
+        """Return the signature over a canonical request."""
+        hashed = hashlib.sha256(canonical_request.encode()).hexdigest()
+        message = f"{V3_ALGORITHM}\n{hashed}".encode()
+        return self.v3_digest_text(hmac.digest(self.v3_key(secret).encode(), message, "sha256"))
+
+    # -- the HTTP request --------------------------------------------------------------------
+
+    def host(self, call: Call) -> str:
+        """Return the Host header's value."""
+        return urlsplit(call.endpoint).netloc
+
+    def path(self) -> str:
+        """Return the request's path."""
+        return "/"
+
+    def build(self, call: Call) -> HttpRequest:
+        """Make the signed HTTP request."""
+        pairs = self.flatten(call.params)
+        return self.build_v3(call, pairs) if self.signature == "v3" else self.build_rpc(call, pairs)
+
+    def build_rpc(self, call: Call, pairs: Pairs) -> HttpRequest:
+        """Sign with 1.0: everything travels as pairs."""
+        pairs = self.arrange([*self.common_pairs(call), *pairs])
+        signature = self.sign(self.method, pairs, call.credentials.access_key_secret)
+        query, form = self.place([*pairs, ("Signature", signature)])
+        headers = [("Host", self.host(call)), *self.extra_headers(call)]
+        if form:
+            headers.append(("Content-Type", FORM_TYPE))
+        return self.http_request(query, headers, self.wire(form).encode())
+
+    def build_v3(self, call: Call, pairs: Pairs) -> HttpRequest:
+        """Sign with V3: what is common travels in headers."""
+        query, form = self.place(self.arrange([*self.format_pairs(), *pairs]))
+        body = self.wire(form).encode()
+        headers = self.v3_headers(call, body)
+        request = self.v3_canonical_request(self.method, query, headers, self.v3_body_hash(body))
+        names = ";".join(name for name, _ in self.v3_signed_headers(headers))
+        signature = self.v3_sign(request, call.credentials.access_key_secret)
+        authorization = (
+            f"{V3_ALGORITHM} Credential={call.credentials.access_key_id},"
+            f"SignedHeaders={names},Signature={signature}"
+        )
+        headers += [("Authorization", authorization), *self.extra_headers(call)]
+        return self.http_request(query, headers, body)
+
+    def arrange(self, pairs: Pairs) -> Pairs:
+        """Order the pairs on the wire; any order is legal."""
+        return pairs
+
+    def extra_headers(self, call: Call) -> Pairs:
+        """Return headers beside the necessary ones."""
+        return [("Accept", "*/*"), ("User-Agent", "independent-client")]
+
+    def place(self, pairs: Pairs) -> tuple[Pairs, Pairs]:
+        """Divide pairs into query and form."""
+        return ([], pairs) if self.form and self.method == "POST" else (pairs, [])
+
+    def http_request(self, query: Pairs, headers: Pairs, body: bytes) -> HttpRequest:
+        """Put the parts together."""
+        target = f"{self.path()}?{self.wire(query)}" if query else self.path()
+        if body or self.method != "GET":
+            headers = [*headers, ("Content-Length", str(len(body)))]
+        return HttpRequest(method=self.method, target=target, headers=tuple(headers), body=body)
+
+    # -- the exchange ------------------------------------------------------------------------
+
+    def connect(self, call: Call) -> socket.socket:
+        """Open a connection to the endpoint."""
+        url = urlsplit(call.endpoint)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        sock = socket.create_connection((url.hostname or "", port), timeout=call.remaining)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if url.scheme == "https":
+            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=url.hostname)
+        return sock
+
+    def send(self, request: HttpRequest, call: Call) -> HttpReply:
+        """Exchange the request for a reply before the call's deadline."""
+        try:
+            connection = http.client.HTTPConnection("unused")
+            connection.sock = cast("Any", _DeadlineSocket(self.connect(call), call))
+            try:
+                connection.putrequest(
+                    request.method, request.target, skip_host=True, skip_accept_encoding=True
+                )
+                for name, value in request.headers:
+                    connection.putheader(name, value)
+                connection.endheaders(request.body or None)
+                response = connection.getresponse()
+                return HttpReply(status=response.status, body=response.read())
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException) as error:
+            raise ClientError(f"no reply: {type(error).__name__}: {error}") from error
+
+    # -- the reply ---------------------------------------------------------------------------
+
+    def parse(self, reply: HttpReply) -> dict[str, Any]:
+        """Read the fields of a JSON object or of an XML document's children."""
+        try:
+            text = reply.body.decode()
+            if text.lstrip().startswith("<"):
+                return {child.tag: child.text or "" for child in ElementTree.fromstring(text)}
+            fields = json.loads(text)
+        except (ValueError, ElementTree.ParseError, RecursionError) as error:
+            raise ClientError(
+                f"the reply cannot be read: {error}", http_status=reply.status
+            ) from error
+        if not isinstance(fields, dict):
+            raise ClientError("the reply is not an object", http_status=reply.status)
+        return fields
+
+    def judge(self, reply: HttpReply) -> str:
+        """Return the RequestId of a success; a Code is a failure whatever the HTTP status."""
+        fields = self.parse(reply)
+        request_id = fields.get("RequestId")
+        if fields.get("Code") is not None:
+            raise ClientError(
+                str(fields.get("Message", "")),
+                code=str(fields["Code"]) or None,
+                http_status=reply.status,
+                request_id=request_id if isinstance(request_id, str) else None,
+            )
+        if not isinstance(request_id, str) or not request_id:
+            raise ClientError("the reply has no RequestId", http_status=reply.status)
+        if reply.status != 200:
+            raise ClientError(
+                f"HTTP {reply.status} without a Code",
+                http_status=reply.status,
+                request_id=request_id,
+            )
+        return request_id
+
+
+def start(params: Params, *, endpoint: str, credentials: object, timeout: float) -> str:
+    """Start a task with the default client: signature 1.0, GET, JSON."""
+    return IndependentClient().start(
+        params, endpoint=endpoint, credentials=credentials, timeout=timeout
+    )

@@ -27,6 +27,13 @@ class Request:
     headers: Headers = ()
     body: bytes = b""
 
+    def __repr__(self) -> str:
+        # A query or a header may carry a security token: sizes are shown, contents are not.
+        return (
+            f"Request({self.method} {self.path}, query of {len(self.query)} characters, "
+            f"{len(self.headers)} headers, body of {len(self.body)} bytes)"
+        )
+
     @property
     def path(self) -> str:
         """The target up to the question mark."""
@@ -74,6 +81,10 @@ class Response:
     headers: Headers = ()
     body: bytes = b""
     delivery: Delivery = field(default=NORMAL_DELIVERY)
+
+    def __repr__(self) -> str:
+        # SignatureDoesNotMatch echoes what was signed, a security token too.
+        return f"Response({self.status}, body of {len(self.body)} bytes)"
 
     def header(self, name: str) -> str | None:
         """Return the first header of that name, whatever its letter case, or ``None``."""

@@ -1,0 +1,104 @@
+"""Test code that calls Alibaba Cloud RTC's StartMPUTask, without a network, an account or a bill.
+
+The names below are loaded when they are first asked for (PEP 562): pytest imports this module
+for everyone who has the plugin installed, and those who do not use it should not pay for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_rtcmpu.client import Client, Reply
+    from pytest_rtcmpu.credentials import Credentials, Secret
+    from pytest_rtcmpu.endpoint import Call, Endpoint
+    from pytest_rtcmpu.errors import (
+        APIError,
+        GatewayError,
+        InvalidTask,
+        RTCMPUError,
+        ServiceError,
+        StartMPUTaskError,
+        TransportError,
+        TransportTimeout,
+        UndocumentedError,
+        UnreadableReply,
+    )
+    from pytest_rtcmpu.messages import Request, Response
+    from pytest_rtcmpu.model import (
+        MediaEncode,
+        SourceType,
+        StartMPUTask,
+        TaskProfile,
+        UserPane,
+        rgb,
+        rgb_components,
+    )
+
+_HOMES = {
+    "client": ("Client", "Reply"),
+    "credentials": ("Credentials", "Secret"),
+    "endpoint": ("Call", "Endpoint"),
+    "errors": (
+        "APIError",
+        "GatewayError",
+        "InvalidTask",
+        "RTCMPUError",
+        "ServiceError",
+        "StartMPUTaskError",
+        "TransportError",
+        "TransportTimeout",
+        "UndocumentedError",
+        "UnreadableReply",
+    ),
+    "messages": ("Request", "Response"),
+    "model": (
+        "MediaEncode",
+        "SourceType",
+        "StartMPUTask",
+        "TaskProfile",
+        "UserPane",
+        "rgb",
+        "rgb_components",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - in the order of the modules above
+    "Client",
+    "Reply",
+    "Credentials",
+    "Secret",
+    "Call",
+    "Endpoint",
+    "APIError",
+    "GatewayError",
+    "InvalidTask",
+    "RTCMPUError",
+    "ServiceError",
+    "StartMPUTaskError",
+    "TransportError",
+    "TransportTimeout",
+    "UndocumentedError",
+    "UnreadableReply",
+    "Request",
+    "Response",
+    "MediaEncode",
+    "SourceType",
+    "StartMPUTask",
+    "TaskProfile",
+    "UserPane",
+    "rgb",
+    "rgb_components",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

@@ -1,0 +1,165 @@
+"""Every error the package raises. Those with a Code are made from the contract's error rows.
+
+``except InternalError`` works for each Code of the StartMPUTask table, by the Code's own name
+without its dot (``InvalidMediaEncodeMalformed``); the gateway's and the service's Codes come as
+:class:`GatewayError` and :class:`ServiceError`, a Code that no table lists as
+:class:`UndocumentedError`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pytest_rtcmpu import contract as _contract
+
+if TYPE_CHECKING:
+    from pytest_rtcmpu.rules import Problem
+
+
+class RTCMPUError(Exception):
+    """The root of all errors that this package raises."""
+
+
+class RTCMPUWarning(UserWarning):
+    """The root of the warnings that a mocked endpoint gives."""
+
+
+class SignatureWarning(RTCMPUWarning):
+    """A signature did not verify; the text is the autopsy: why, stage by stage."""
+
+
+class SilenceWarning(RTCMPUWarning):
+    """A request relies on something that the documentation leaves open."""
+
+
+class InvalidTask(RTCMPUError, ValueError):
+    """A task breaks the contract. ``problems`` lists everything that is wrong with it."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        plural = "" if len(problems) == 1 else "s"
+        super().__init__(f"{len(problems)} problem{plural}{lines}")
+
+
+class TransportError(RTCMPUError):
+    """No reply came: the host was not reached, or the connection broke."""
+
+    #: There is no Code where there is no reply.
+    code: None = None
+
+
+class TransportTimeout(TransportError, TimeoutError):
+    """No reply came within the timeout."""
+
+
+class UnreadableReply(RTCMPUError):
+    """What came is no reply of this API: HTML, an empty or truncated body, another shape."""
+
+    code: None = None
+
+    def __init__(self, message: str, *, http_status: int | None = None) -> None:
+        self.http_status = http_status
+        self.reason = message
+        suffix = f" (HTTP status {http_status})" if http_status is not None else ""
+        super().__init__(f"{message}{suffix}")
+
+
+class APIError(RTCMPUError):
+    """A reply that carries a Code, whatever its HTTP status.
+
+    code: the Code of the reply.
+    message: the Message of the reply.
+    http_status: the HTTP status it came with.
+    request_id: the RequestId of the reply, or ``None`` when it had none.
+    error_ids: the documented ids of that Code (they are not on the wire), such as 0x07100001.
+    meaning: what the documentation says the Code means, or ``None`` for an undocumented one.
+    """
+
+    def __init__(
+        self, *, code: str, message: str, http_status: int, request_id: str | None = None
+    ) -> None:
+        self.code = code
+        self.message = message
+        self.http_status = http_status
+        self.request_id = request_id
+        rows = _contract.load().errors_by_code.get(code, ())
+        # The operation's own table speaks first; a sister operation's ids are not ours.
+        rows = tuple(row for row in rows if row.table == rows[0].table)
+        matching = tuple(row for row in rows if row.http_status == http_status)
+        self.error_ids = tuple(row.id for row in matching or rows if row.id)
+        self.meaning = (matching or rows)[0].meaning if rows else None
+        super().__init__(f"{code} (HTTP {http_status}, RequestId {request_id}): {message}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        given = {name: getattr(self, name) for name in _GIVEN}
+        return (_rebuild, (given,))
+
+
+_GIVEN = ("code", "message", "http_status", "request_id")
+
+
+class StartMPUTaskError(APIError):
+    """A Code of the StartMPUTask table (S1). Each has a class of its own."""
+
+
+class GatewayError(APIError):
+    """A Code of the OpenAPI gateway (S3)."""
+
+
+class ServiceError(APIError):
+    """A Code of the service error table (S2 111173) or of a sister operation."""
+
+
+class UndocumentedError(APIError):
+    """A Code that nobody documents."""
+
+
+_FAMILIES: dict[str, type[APIError]] = {"gateway": GatewayError, "StartMPUTask": StartMPUTaskError}
+
+
+@cache
+def _own_classes() -> dict[str, type[StartMPUTaskError]]:
+    """The classes of the StartMPUTask table, one a Code, by class name."""
+    made: dict[str, type[StartMPUTaskError]] = {}
+    for row in _contract.load().errors:
+        if row.table == "StartMPUTask":
+            name = row.code.replace(".", "")
+            doc = f"{row.code} (HTTP {row.http_status}): {row.meaning} Source: {row.source}."
+            made[name] = type(name, (StartMPUTaskError,), {"__doc__": doc, "__module__": __name__})
+    return made
+
+
+def error_class(code: str) -> type[APIError]:
+    """Return the class that a reply with this Code is raised as."""
+    own = _own_classes().get(code.replace(".", ""))
+    rows = _contract.load().errors_by_code.get(code)
+    if rows is None:
+        return UndocumentedError
+    if own is not None and rows[0].table == "StartMPUTask":
+        return own
+    return _FAMILIES.get(rows[0].table, ServiceError)
+
+
+def api_error(
+    *, code: str, message: str, http_status: int, request_id: str | None = None
+) -> APIError:
+    """Return the exception for a reply with a Code, of the class mapped to it."""
+    made = error_class(code)
+    return made(code=code, message=message, http_status=http_status, request_id=request_id)
+
+
+def _rebuild(given: dict[str, object]) -> APIError:
+    return api_error(**given)  # type: ignore[arg-type]
+
+
+def __getattr__(name: str) -> type[StartMPUTaskError]:
+    try:
+        return _own_classes()[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_own_classes()])

@@ -1,0 +1,131 @@
+"""Faults: small callables that spoil a reply, ``Response`` in, ``Response`` out.
+
+Hand one to ``endpoint.fail_next(faults.html_502)``. They compose with ``|``, left first:
+``faults.delay(0.2) | faults.truncated_json``. The request has been handled by then, as when a
+reply is lost on its way: a task may have been started although its caller never hears of it.
+
+Each fault without an argument may also be written as a call: ``faults.timeout()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import overload
+
+from pytest_rtcmpu.messages import Response
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A named function that spoils a reply."""
+
+    name: str
+    spoil: Callable[[Response], Response]
+
+    @overload
+    def __call__(self) -> Fault: ...
+    @overload
+    def __call__(self, response: Response) -> Response: ...
+    def __call__(self, response: Response | None = None) -> Response | Fault:
+        """Return the spoilt reply."""
+        return self if response is None else self.spoil(response)
+
+    def __or__(self, other: Fault) -> Fault:
+        """Return the fault that does this one first and then the other."""
+        return Fault(f"{self.name} | {other.name}", lambda response: other(self(response)))
+
+    def __repr__(self) -> str:
+        return f"faults.{self.name}"
+
+
+def _deliver(response: Response, **changes: object) -> Response:
+    return replace(response, delivery=replace(response.delivery, **changes))  # type: ignore[arg-type]
+
+
+def _with_type(response: Response, content_type: str) -> Response:
+    others = tuple(pair for pair in response.headers if pair[0].lower() != "content-type")
+    return replace(response, headers=(("Content-Type", content_type), *others))
+
+
+def _html_502(response: Response) -> Response:
+    body = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>502</body>\r\n</html>"
+    return replace(_with_type(response, "text/html"), status=502, body=body)
+
+
+def _trailing_comma(response: Response) -> Response:
+    # S1's own example of a success: {"RequestId": "…", }
+    head, brace, tail = response.body.rpartition(b"}")
+    return replace(response, body=head + b"," + brace + tail) if brace else response
+
+
+#: No reply ever comes.
+timeout = Fault("timeout", lambda r: _deliver(r, ending="timeout"))
+#: The connection is reset before the reply.
+connection_reset = Fault("connection_reset", lambda r: _deliver(r, ending="reset"))
+#: The connection is reset amid the reply.
+reset_amid_reply = Fault(
+    "reset_amid_reply", lambda r: _deliver(r, ending="reset", after=len(r.body) // 2)
+)
+#: Fewer bytes come than Content-Length promises, and the connection is closed.
+truncated_body = Fault(
+    "truncated_body", lambda r: _deliver(r, ending="close", after=len(r.body) // 2)
+)
+#: Bytes that are no HTTP come in place of the reply.
+garbage = Fault("garbage", lambda r: _deliver(r, raw=b"\x00\xff\x16\x03 this is not HTTP\r\n\r\n"))
+#: A proxy answers HTTP 502 with an HTML page.
+html_502 = Fault("html_502", _html_502)
+#: The body stops in its middle; Content-Length is that of what comes.
+truncated_json = Fault("truncated_json", lambda r: replace(r, body=r.body[: len(r.body) // 2]))
+#: The body is right, and Content-Type says text/html.
+wrong_content_type = Fault("wrong_content_type", lambda r: _with_type(r, "text/html"))
+#: The body is empty.
+empty_body = Fault("empty_body", lambda r: replace(r, body=b""))
+#: The JSON object ends with a comma, as in S1's example, and so is no JSON.
+trailing_comma = Fault("trailing_comma", _trailing_comma)
+
+
+def delay(seconds: float) -> Fault:
+    """The reply comes that many seconds late."""
+    if not seconds >= 0:
+        raise ValueError(f"seconds: expected 0 or more, got {seconds!r}")
+    return Fault(f"delay({seconds})", lambda r: _deliver(r, delay=r.delivery.delay + seconds))
+
+
+def slow_bytes(bytes_per_second: float) -> Fault:
+    """The body trickles at that rate (over a socket; in process it comes at once)."""
+    if not bytes_per_second > 0:
+        raise ValueError(f"bytes_per_second: expected more than 0, got {bytes_per_second!r}")
+    return Fault(
+        f"slow_bytes({bytes_per_second})",
+        lambda r: _deliver(r, bytes_per_second=bytes_per_second),
+    )
+
+
+def status(http_status: int) -> Fault:
+    """The reply comes with that HTTP status, its body unchanged."""
+    return Fault(f"status({http_status})", lambda r: replace(r, status=http_status))
+
+
+def body(content: bytes, content_type: str = "application/json;charset=utf-8") -> Fault:
+    """The reply has that body and Content-Type."""
+    shown = content if len(content) <= 40 else content[:40] + b"..."
+    return Fault(f"body({shown!r})", lambda r: replace(_with_type(r, content_type), body=content))
+
+
+#: The faults that take no argument, by name.
+PLAIN: dict[str, Fault] = {
+    fault.name: fault
+    for fault in (
+        timeout,
+        connection_reset,
+        reset_amid_reply,
+        truncated_body,
+        garbage,
+        html_502,
+        truncated_json,
+        wrong_content_type,
+        empty_body,
+        trailing_comma,
+    )
+}

@@ -1,0 +1,93 @@
+"""The pytest plugin: options and fixtures, thin.
+
+pytest imports this for everyone who has the package installed, so everything heavy is imported
+inside the functions that need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_rtcmpu.client import Client
+    from pytest_rtcmpu.credentials import Credentials
+    from pytest_rtcmpu.endpoint import Endpoint
+    from pytest_rtcmpu.model import StartMPUTask
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the plugin's options."""
+    parser.addini(
+        "rtcmpu_allow_hosts",
+        "hosts that may be called for real while the endpoint is mocked",
+        type="args",
+        default=[],
+    )
+
+
+@pytest.fixture(scope="session")
+def rtcmpu_credentials() -> Credentials:
+    """The access key that the mocked endpoint knows and the client signs with.
+
+    Override it in a conftest.py to use another: return a ``pytest_rtcmpu.Credentials``.
+    """
+    from pytest_rtcmpu.credentials import TEST_CREDENTIALS
+
+    return TEST_CREDENTIALS
+
+
+@pytest.fixture(scope="session")
+def rtcmpu_mock(
+    rtcmpu_credentials: Credentials, pytestconfig: pytest.Config
+) -> Callable[[], AbstractContextManager[Endpoint]]:
+    """A factory of mocked endpoints, for tests that need a fresh one several times.
+
+    ``with rtcmpu_mock() as endpoint:`` mocks https and http rtc.aliyuncs.com with a new endpoint.
+    Use it inside ``@given`` tests: a function-scoped endpoint keeps its tasks from one example to
+    the next. Keyword arguments go to ``Endpoint``.
+    """
+    from pytest_rtcmpu.adapters.responses import mocked
+    from pytest_rtcmpu.endpoint import Endpoint
+
+    def mock(**settings: object) -> AbstractContextManager[Endpoint]:
+        endpoint = Endpoint(**{"credentials": rtcmpu_credentials, **settings})  # type: ignore[arg-type]
+        return mocked(endpoint, allow_hosts=pytestconfig.getini("rtcmpu_allow_hosts"))
+
+    return mock
+
+
+@pytest.fixture
+def rtcmpu_endpoint(
+    rtcmpu_mock: Callable[[], AbstractContextManager[Endpoint]],
+) -> Iterator[Endpoint]:
+    """The mocked endpoint of https and http rtc.aliyuncs.com, fresh for each test.
+
+    It verifies signatures, enforces every documented rule and records every call: see ``calls``,
+    ``tasks``, ``fail_next``, ``stop``, ``register_layout``, ``set_clock`` and ``reset``. Whatever
+    in this process calls through requests reaches it, the published SDKs too; other hosts are
+    blocked, and ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET hold test keys.
+    """
+    with rtcmpu_mock() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def rtcmpu_client(rtcmpu_endpoint: Endpoint, rtcmpu_credentials: Credentials) -> Iterator[Client]:
+    """A signed client whose calls the mocked endpoint answers."""
+    from pytest_rtcmpu.client import Client
+
+    client = Client(rtcmpu_credentials)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def rtcmpu_task() -> StartMPUTask:
+    """A valid task: S1's own example, completed and corrected."""
+    from pytest_rtcmpu.model import example_task
+
+    return example_task()

@@ -145,15 +145,15 @@ _READINGS: dict[Kind, tuple[_Reading, ...]] = {
             lambda text: _base64_bytes(unquote(text)) or _base64_bytes(unquote(unquote(text))),
         ),
         _reading(
+            "base64-padding",
+            'Base64 without padding: the client left out the "=" at the end; keep it.',
+            lambda text: _base64_bytes(text + "=" * (-len(text) % 4)),
+        ),
+        _reading(
             "base64-url-safe",
             'URL-safe Base64: the client wrote "-" and "_"; use the standard alphabet with "+" and'
             ' "/", and percent-encode it.',
             lambda text: _base64_bytes(text + "=" * (-len(text) % 4), altchars=b"-_"),
-        ),
-        _reading(
-            "base64-padding",
-            'Base64 without padding: the client left out the "=" at the end; keep it.',
-            lambda text: _base64_bytes(text + "=" * (-len(text) % 4)),
         ),
         _reading(
             "signature-bytes-repr",

@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 import struct
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -62,6 +63,12 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+# Whatever event loop policy the tested code has installed, the server has asyncio's own.
+if sys.platform == "win32":
+    _EventLoop = asyncio.ProactorEventLoop
+else:
+    _EventLoop = asyncio.SelectorEventLoop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -207,8 +214,8 @@ class Server:
 
     def _run(self, listener: socket.socket, ready: Future[None]) -> None:
         try:
-            with listener:
-                asyncio.run(self._main(listener, ready))
+            with listener, asyncio.Runner(loop_factory=_EventLoop) as runner:
+                runner.run(self._main(listener, ready))
         except BaseException as exc:
             if ready.done():
                 self._record(None, exc)
@@ -232,9 +239,8 @@ class Server:
         )
         ready.set_result(None)
         # One look at all connections now and then costs less than a timer for each request.
-        tick = min(
-            1.0, limits.request_seconds / 4, limits.keep_alive_seconds / 4, limits.linger_seconds
-        )
+        shortest = min(limits.request_seconds, limits.keep_alive_seconds, limits.linger_seconds)
+        tick = max(0.01, min(1.0, shortest / 4))
         while not stopping.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), tick)
@@ -242,9 +248,13 @@ class Server:
             for connection in tuple(self._connections):
                 if connection.deadline <= now:
                     connection.expire()
-        server.close()
-        for _ in range(3):  # a connection just accepted is not among the connections yet
+        # A connection just accepted is not among the connections yet, and would be lost in a
+        # closed server: accept no more, let those in, and close then.
+        with suppress(NotImplementedError):  # on Windows
+            loop.remove_reader(listener)
+        for _ in range(3):
             await asyncio.sleep(0)
+        server.close()
         while self._connections:
             for connection in tuple(self._connections):
                 connection.abort()

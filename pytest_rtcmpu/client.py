@@ -15,7 +15,7 @@ from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import errors, signing, wire
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.credentials import REDACTED, Credentials
-from pytest_rtcmpu.messages import Request
+from pytest_rtcmpu.messages import Request, Response
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.rules import Pairs
 
@@ -39,8 +39,13 @@ class Envelope:
     """Everything that goes around the operation's parameters, as it is about to be signed.
 
     ``Client.call(…, envelope=function)`` lets a function change it, to send what a client never
-    should. ``omit`` names common parameters to leave out (before signing);
-    ``tamper`` changes the signature after it was made.
+    should, or what is odd but legal.
+
+    omit: common parameters to leave out, before signing.
+    tamper: changes the signature after it was made.
+    in_query: the parameters stand in the query, as by GET, even by POST.
+    encode: percent-encodes names and values for the wire; what is signed stays canonical.
+    headers: further headers, not signed.
     """
 
     method: str
@@ -54,6 +59,9 @@ class Envelope:
     nonce: str
     omit: frozenset[str] = frozenset()
     tamper: Callable[[str], str] | None = None
+    in_query: bool = False
+    encode: Callable[[str], str] = signing.percent_encode
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Client:
@@ -178,11 +186,16 @@ class Client:
             envelope(plain) if envelope else plain, list(pairs), self._host, self._contract
         )
 
-    def send(self, request: Request, *, action: str = "StartMPUTask") -> Reply:
-        """Send a request as it is and return the reply. Raises as :meth:`call` does.
+    def send(self, request: Request, *, action: str | None = None) -> Reply:
+        """Send a prepared request and return the reply. Raises as :meth:`call` does.
 
         Sending one request twice repeats its nonce.
         """
+        received = self.exchange(request)
+        return self._judge(received, action or self._contract.service.action)
+
+    def exchange(self, request: Request) -> Response:
+        """Send a prepared request and return what comes, unjudged. Raises TransportError."""
         # What was signed goes out as it is: requests would quote a URL of its own anew.
         prepared = self.session.prepare_request(requests.Request(request.method, self.endpoint))
         prepared.url = f"{self.endpoint.rstrip('/')}{request.target}"
@@ -200,7 +213,9 @@ class Client:
             body = received.content
         except requests.RequestException as error:
             self._raise_transport(error)
-        return self._judge(received.status_code, body, action)
+        return Response(
+            status=received.status_code, headers=tuple(received.headers.items()), body=body
+        )
 
     def _common(self, name: str) -> str:
         return next(p.value or "" for p in self._contract.common_parameters if p.name == name)
@@ -224,9 +239,10 @@ class Client:
                     text = text.replace(form, REDACTED)
         return text
 
-    def _judge(self, http_status: int, body: bytes, action: str) -> Reply:
+    def _judge(self, received: Response, action: str) -> Reply:
+        http_status = received.status
         try:
-            fields = wire.decode_reply(body, action=action)
+            fields = wire.decode_reply(received.body, action=action)
         except errors.UnreadableReply as error:
             reason = self._redact(error.reason)
             raise errors.UnreadableReply(reason, http_status=http_status) from None
@@ -261,27 +277,25 @@ def _without_query(text: str) -> str:
     return f"{before}{mark}…" if mark else text
 
 
-def _encoded(pairs: Pairs) -> str:
-    return "&".join(
-        f"{signing.percent_encode(name)}={signing.percent_encode(value)}" for name, value in pairs
-    )
-
-
 def _request(
     envelope: Envelope, pairs: Pairs, headers: Mapping[str, str], contract: Contract
 ) -> Request:
     """Put pairs into the query or, by POST, into a form body."""
     path = contract.service.path
-    encoded = _encoded(pairs)
-    if envelope.method == "POST":
+    encode = envelope.encode
+    encoded = "&".join(f"{encode(name)}={encode(value)}" for name, value in pairs)
+    if envelope.method == "POST" and not envelope.in_query:
         return Request(
-            method="POST",
+            method=envelope.method,
             target=path,
-            headers=(*headers.items(), ("Content-Type", wire.FORM)),
+            headers=(*headers.items(), ("Content-Type", wire.FORM), *envelope.headers),
             body=encoded.encode("ascii"),
         )
-    target = f"{path}?{encoded}" if encoded else path
-    return Request(method=envelope.method, target=target, headers=tuple(headers.items()))
+    return Request(
+        method=envelope.method,
+        target=f"{path}?{encoded}" if encoded else path,
+        headers=(*headers.items(), *envelope.headers),
+    )
 
 
 def _compose_1_0(
@@ -353,4 +367,4 @@ def _compose_v3(
         authorization = f"{head}Signature={envelope.tamper(signature)}"
     if "Signature" not in envelope.omit:
         headers["Authorization"] = authorization
-    return replace(bare, headers=tuple(headers.items()))
+    return replace(bare, headers=(*headers.items(), *envelope.headers))

@@ -70,6 +70,7 @@ class Call:
 
     pairs: every parameter of query and form, decoded, in order, duplicates too.
     signature: ``1.0`` or ``v3``: which one the request came with.
+    reply_format: ``JSON`` or ``XML``: what it asked for, by Format or by leaving it out.
     reply: what was answered; ``code`` is ``None`` for a success.
     clause: the clause that a refused request broke.
     problems: everything that is wrong with the operation's parameters, not only the first.
@@ -82,6 +83,7 @@ class Call:
     request: Request
     pairs: tuple[tuple[str, str], ...]
     signature: SignatureKind
+    reply_format: str
     action: str | None
     received: datetime
     reply: Response
@@ -107,6 +109,16 @@ class Call:
             return StartMPUTask.from_wire(self.pairs, contract=self.contract)
         except InvalidTask:
             return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What is wrong with a request's envelope: the clauses it breaks, and the autopsy."""
+
+    signature: SignatureKind
+    common: dict[str, str] = field(repr=False)
+    clauses: tuple[Clause, ...]
+    autopsy: Autopsy | None
 
 
 def _utc_now() -> datetime:
@@ -307,6 +319,7 @@ class Endpoint:
             request=request,
             pairs=tuple(exchange.pairs),
             signature=exchange.signature,
+            reply_format=exchange.reply_format,
             action=exchange.common.get("Action"),
             received=exchange.now,
             reply=reply,
@@ -378,6 +391,28 @@ class Endpoint:
         clause = self.contract.rule(parameter, rule)
         return _Refusal(clause.codes[0], clause, appended=appended)
 
+    def diagnose(self, request: Request) -> Diagnosis:
+        """Find everything that is wrong with a request's envelope, not only what would answer.
+
+        Nonces and the operation's parameters are left out; nothing is recorded or changed.
+        """
+        with self._lock:
+            exchange = self._open(request)
+            clauses = [self.contract.rule(name, "required") for name in self._absent(exchange)]
+            for check in _ENVELOPE_CHECKS:
+                try:
+                    check(self, exchange)
+                except _Refusal as refusal:
+                    clauses.append(refusal.clause)
+                except KeyError:  # what is absent is in the list already
+                    continue
+        return Diagnosis(
+            signature=exchange.signature,
+            common=exchange.common,
+            clauses=tuple(dict.fromkeys(clauses)),
+            autopsy=exchange.autopsy,
+        )
+
     # --------------------------------------------------------------- the checks, in their order
 
     def _check_method(self, exchange: _Exchange) -> None:
@@ -391,12 +426,15 @@ class Endpoint:
             raise self._refuse("Format", "enum")
 
     def _check_common(self, exchange: _Exchange) -> None:
+        for name in self._absent(exchange):
+            raise self._refuse(name, "required")
+
+    def _absent(self, exchange: _Exchange) -> list[str]:
+        """The common parameters that are required and absent or empty."""
         needed = [p.name for p in self.contract.common_parameters if p.required]
         if exchange.signature == "v3":
             needed = [*(n for n in needed if n not in _NOT_IN_V3), "ContentSha256"]
-        for name in needed:
-            if not exchange.common.get(name):
-                raise self._refuse(name, "required")
+        return [name for name in needed if not exchange.common.get(name)]
 
     def _check_version(self, exchange: _Exchange) -> None:
         self._check_value("Version", exchange.common["Version"])
@@ -577,6 +615,11 @@ _CHECKS: tuple[Callable[[Endpoint, _Exchange], None], ...] = (
     Endpoint._check_nonce,
     Endpoint._check_parameters,
     Endpoint._check_existence,
+)
+_ENVELOPE_CHECKS = tuple(
+    check
+    for check in _CHECKS[: _CHECKS.index(Endpoint._check_nonce)]
+    if check is not Endpoint._check_common
 )
 
 

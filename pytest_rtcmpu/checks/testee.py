@@ -1,0 +1,251 @@
+"""A client under test, and what it made of one start.
+
+Whatever a client does wrong (it raises, hangs, ends its thread, returns nonsense) is an
+:class:`Outcome`, never an exception here: the next start goes on. What is wrong with the way the
+client was named is :class:`~pytest_rtcmpu.checks.core.CannotRun`.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import importlib
+import inspect
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, TypeVar
+
+from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.credentials import Credentials, redact
+
+_T = TypeVar("_T")
+
+#: What a client under test is: ``start(params, *, endpoint, credentials, timeout)`` → RequestId.
+Start = Callable[..., object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a client made of one start.
+
+    kind: ``request_id`` – it says that the task started; ``error`` – it says that it did not;
+        ``garbage`` – it said something else; ``died`` – it ended; ``hung`` – it said nothing
+        within the timeout and the grace that follows.
+    request_id: the one it returned, or the error's.
+    code: the error's Code; ``None`` for an error without one.
+    message: the error's message; otherwise what the garbage was, how it died, its stderr's tail.
+    seconds: how long it took.
+    """
+
+    kind: Literal["request_id", "error", "garbage", "died", "hung"]
+    request_id: str | None = None
+    code: str | None = None
+    message: str = ""
+    http_status: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class PlainCredentials:
+    """Credentials as a client under test gets them: plain strings that a repr leaves out."""
+
+    access_key_id: str
+    access_key_secret: str = field(repr=False)
+    security_token: str | None = field(default=None, repr=False)
+
+
+class Testee(Protocol):
+    """A client under test, however it is reached."""
+
+    @property
+    def target(self) -> str:
+        """How the user named it."""
+        ...
+
+    def start(
+        self, params: Mapping[str, Any], *, endpoint: str, credentials: Credentials, timeout: float
+    ) -> Outcome:
+        """Let the client start one task; ``params`` are the documented names."""
+        ...
+
+    def close(self) -> None:
+        """End what was started for it. It may be called twice."""
+        ...
+
+
+Testee.__test__ = False  # type: ignore[attr-defined]  # pytest collects classes by name
+
+
+def plain(credentials: Credentials) -> PlainCredentials:
+    """Return credentials with their secrets revealed."""
+    token = credentials.security_token
+    return PlainCredentials(
+        credentials.access_key_id,
+        credentials.access_key_secret.reveal(),
+        token.reveal() if token else None,
+    )
+
+
+def redacted(text: str, credentials: Credentials) -> str:
+    """Return a text that a client wrote, without the secrets it was given."""
+    return redact(text, credentials.access_key_secret, credentials.security_token)
+
+
+class CallableTestee:
+    """A Python callable ``start(params, *, endpoint, credentials, timeout)``.
+
+    It returns the RequestId or raises; the Code is the exception's ``code`` or ``error_code``.
+    Each call runs in a thread of its own, so that one that never ends stops nothing but itself.
+    Raises CannotRun for a callable that cannot be called so.
+    """
+
+    #: Seconds that a call may take beyond its timeout before it counts as hung.
+    grace: float = 3.0
+
+    def __init__(self, function: Start, target: str | None = None) -> None:
+        self.target = target or str(getattr(function, "__qualname__", function))
+        _expect_callable(function, self.target)
+        self._function = function
+
+    def start(
+        self, params: Mapping[str, Any], *, endpoint: str, credentials: Credentials, timeout: float
+    ) -> Outcome:
+        """Call it once and wait for ``timeout`` and the grace."""
+        answers: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        given = copy.deepcopy(dict(params))
+
+        def call() -> None:
+            try:
+                answer = self._function(
+                    given, endpoint=endpoint, credentials=plain(credentials), timeout=timeout
+                )
+                answers.put(_returned(answer))
+            except Exception as error:
+                answers.put(_raised(error))
+            except BaseException as error:
+                answers.put(Outcome(kind="died", message=_text(error)))
+
+        began = time.monotonic()
+        threading.Thread(target=call, name=f"rtcmpu {self.target}", daemon=True).start()
+        try:
+            outcome = answers.get(timeout=timeout + self.grace)
+        except queue.Empty:
+            waited = f"no answer within {timeout:g} s and {self.grace:g} s of grace"
+            outcome = Outcome(kind="hung", message=waited)
+        return replace(
+            outcome,
+            message=redacted(outcome.message, credentials),
+            seconds=time.monotonic() - began,
+        )
+
+    def close(self) -> None:
+        """Do nothing: a callable holds nothing open."""
+
+
+def load_callable(name: str) -> CallableTestee:
+    """Return the testee that ``package.module:callable`` names.
+
+    The current folder is searched first, as ``python -m`` does. Raises CannotRun, which says what
+    is wrong with the name.
+    """
+    module_name, colon, path = name.partition(":")
+    if not (colon and module_name and path):
+        raise CannotRun(f"{name!r}: expected package.module:callable, such as mytests.client:start")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    found = _import(module_name, name)
+    for part in path.split("."):
+        owner, found = found, getattr(found, part, None)
+        if found is None:
+            near = difflib.get_close_matches(part, dir(owner), n=3)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise CannotRun(f"{name}: {module_name} has no {path!r}{hint}")
+    return CallableTestee(found, name)
+
+
+def _import(module_name: str, name: str) -> Any:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):
+            hint = "; name the module, not its file" if module_name.endswith(".py") else ""
+            raise CannotRun(
+                f"{name}: no module named {error.name!r} in {os.getcwd()} or on sys.path{hint}"
+            ) from error
+        raise CannotRun(f"{name}: importing {module_name} failed: {_text(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise CannotRun(f"{name}: importing {module_name} failed: {_text(error)}") from error
+
+
+def _expect_callable(function: object, target: str) -> None:
+    if not callable(function):
+        raise CannotRun(f"{target}: expected a callable, got {type(function).__name__}")
+    if inspect.iscoroutinefunction(function):
+        raise CannotRun(
+            f"{target}: is async; wrap it in a function that calls asyncio.run and returns"
+        )
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # written in C: the first call will tell
+        return
+    try:
+        signature.bind({}, endpoint="", credentials=None, timeout=0.0)
+    except TypeError as error:
+        raise CannotRun(
+            f"{target}: expected start(params, *, endpoint, credentials, timeout), "
+            f"got {signature}: {error}"
+        ) from None
+
+
+def _returned(answer: object) -> Outcome:
+    if isinstance(answer, str) and answer:
+        return Outcome(kind="request_id", request_id=str(answer))
+    if inspect.iscoroutine(answer):
+        answer.close()
+    return Outcome(
+        kind="garbage", message=f"expected a RequestId or an exception, got {_shown(answer)}"
+    )
+
+
+def _raised(error: Exception) -> Outcome:
+    status = _attribute(error, int, "http_status", "status_code")
+    return Outcome(
+        kind="error",
+        code=_attribute(error, str, "code", "error_code"),
+        message=_text(error),
+        http_status=status,
+        request_id=_attribute(error, str, "request_id"),
+    )
+
+
+def _attribute(error: Exception, kind: type[_T], *names: str) -> _T | None:
+    """The first of an exception's attributes that is of that type and says something."""
+    for name in names:
+        try:
+            value = getattr(error, name, None)
+        except Exception:  # a property of the client's own
+            continue
+        if isinstance(value, kind) and value:
+            return value
+    return None
+
+
+def _text(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # its own __str__
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _shown(value: object, limit: int = 200) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # its own __repr__
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= limit else f"{text[:limit]}…"

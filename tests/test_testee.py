@@ -37,6 +37,7 @@ class Unspeakable(Exception):
 
 def raising(error):
     """Return a client that raises."""
+
     def start(params, *, endpoint, credentials, timeout):
         raise error
 
@@ -45,6 +46,7 @@ def raising(error):
 
 def returning(value):
     """Return a client that returns a value, or what it returns."""
+
     def start(params, *, endpoint, credentials, timeout):
         return value() if callable(value) else value
 

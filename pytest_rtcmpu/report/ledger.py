@@ -5,14 +5,15 @@ A clause that nothing exercised is listed as such and never counted as held.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from pytest_rtcmpu.checks.core import CheckResult, Finding, Run, SubjectRun
 from pytest_rtcmpu.contract import Clause, Contract
 
 Outcome = Literal["held", "broken", "not exercised", "known failure"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,9 @@ class Entry:
 
     checks: how many times it was judged, over all phases.
     fails: whether the breach fails the run: by its level, or by strictness.
-    known: the reason out of the known-failures file.
+    known: the reason out of the known-failures file, when every breach is a known one.
+    results: the outcome of each check behind it.
+    reasons: the reason of each broken check that is a known failure, by check id.
     """
 
     clause: Clause
@@ -31,6 +34,8 @@ class Entry:
     fails: bool
     findings: tuple[Finding, ...] = ()
     known: str | None = None
+    results: tuple[CheckResult, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +44,39 @@ class Ledger:
 
     run: SubjectRun
     entries: tuple[Entry, ...]
+    contract: Contract = field(repr=False)
 
     def count(self, outcome: Outcome) -> int:
         """Return how many clauses have that outcome."""
         return sum(entry.outcome == outcome for entry in self.entries)
 
     @property
+    def checks(self) -> int:
+        """How many times a clause was judged."""
+        return sum(entry.checks for entry in self.entries)
+
+    @property
     def failures(self) -> tuple[Entry, ...]:
         """The broken clauses that fail the run."""
         return tuple(e for e in self.entries if e.outcome == "broken" and e.fails)
+
+    @property
+    def reported(self) -> tuple[Entry, ...]:
+        """The broken clauses that do not fail the run: readings, unless it is strict."""
+        return tuple(e for e in self.entries if e.outcome == "broken" and not e.fails)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One clause for all subjects side by side; None where it is no concern of the subject's."""
+
+    clause: Clause
+    entries: tuple[Entry | None, ...]
+
+    @property
+    def present(self) -> tuple[Entry, ...]:
+        """The entries there are."""
+        return tuple(entry for entry in self.entries if entry is not None)
 
 
 def ledger(
@@ -55,30 +84,72 @@ def ledger(
     subject_run: SubjectRun,
     contract: Contract,
     *,
-    known: dict[str, str] | None = None,
+    known: Mapping[str, str] | None = None,
 ) -> Ledger:
-    """Return one subject's ledger. ``known`` gives the reason of each failure known by check id."""
+    """Return one subject's ledger. ``known`` gives the reason of each failure known by check id.
+
+    Raises ContractError when a result names a clause that the contract does not hold.
+    """
     known = known or {}
     entries = (
         _entry(clause, results, known, strict=run.strict)
         for clause, results in _by_clause(subject_run, contract)
     )
-    return Ledger(run=subject_run, entries=tuple(entries))
+    return Ledger(run=subject_run, entries=tuple(entries), contract=contract)
+
+
+def ledgers(
+    run: Run, contract: Contract, *, known: Mapping[str, str] | None = None
+) -> tuple[Ledger, ...]:
+    """Return the ledgers of all subjects of a run."""
+    return tuple(ledger(run, subject, contract, known=known) for subject in run.subjects)
+
+
+def rows(ledgers: Collection[Ledger]) -> tuple[Row, ...]:
+    """Return the ledgers side by side, in the contract's order."""
+    found = [{entry.clause.id: entry for entry in each.entries} for each in ledgers]
+    clauses = {clause.id: clause for each in ledgers for clause in each.contract.clauses}
+    lines = (
+        Row(clause=clause, entries=tuple(entries.get(clause.id) for entries in found))
+        for clause in clauses.values()
+    )
+    return tuple(row for row in lines if row.present)
+
+
+def exit_status(ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> int:
+    """Return 0 when all holds, 1 when something is broken or lost, 2 when nothing was checked.
+
+    problems: what else fails the run, such as a known failure that no longer fails.
+    """
+    if problems or any(each.failures or not each.run.complete for each in ledgers):
+        return 1
+    return 0 if any(each.checks for each in ledgers) else 2
 
 
 def _by_clause(
     run: SubjectRun, contract: Contract
-) -> Iterable[tuple[Clause, Collection[CheckResult]]]:
+) -> Iterable[tuple[Clause, tuple[CheckResult, ...]]]:
+    results: dict[str, list[CheckResult]] = {
+        clause.id: [] for clause in contract.clauses if run.subject in clause.subjects
+    }
+    for result in run.results:
+        # A result is never dropped in silence, whatever the clause says about its subjects.
+        results.setdefault(contract.clause(result.clause).id, []).append(result)
     for clause in contract.clauses:
-        if run.subject in clause.subjects:
-            yield clause, [result for result in run.results if result.clause == clause.id]
+        if clause.id in results:
+            yield clause, tuple(results[clause.id])
 
 
 def _entry(
-    clause: Clause, results: Collection[CheckResult], known: dict[str, str], *, strict: bool
+    clause: Clause,
+    results: tuple[CheckResult, ...],
+    known: Mapping[str, str],
+    *,
+    strict: bool,
 ) -> Entry:
     broken = [result for result in results if result.broken]
     unknown = [result for result in broken if result.check not in known]
+    reasons = {result.check: known[result.check] for result in broken if result.check in known}
     checks = sum(result.exercised for result in results)
     outcome: Outcome = "held" if checks else "not exercised"
     if broken:
@@ -90,5 +161,7 @@ def _entry(
         broken=sum(result.broken for result in broken),
         fails=bool(unknown) and (strict or clause.breach == "failure"),
         findings=tuple(f for result in (unknown or broken) for f in result.findings),
-        known=None if unknown else next((known[r.check] for r in broken), None),
+        known=None if unknown else next(iter(reasons.values()), None),
+        results=results,
+        reasons=reasons,
     )

@@ -1,0 +1,306 @@
+"""The report on a terminal: a screenful, however much is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from pytest_rtcmpu.checks.core import Finding, Run
+from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Outcome, Row, exit_status, rows
+from pytest_rtcmpu.report.text import cells, count, pad, shorten, visible
+
+#: How many lines the summary may take unless it is verbose.
+SCREEN = 24
+#: What a section takes at least: a space, its heading, a clause, how many more there are.
+_LEAST = 4
+
+#: How much is told of a broken clause: one line in all, its first breach on a line or on three
+#: lines of its own, or every breach and what the source says.
+_LINE, _TWO_LINES, _BREACH, _EVERYTHING = range(4)
+#: Tried in this order until the screen holds it: detail for failures, detail for readings.
+_DETAILS = (
+    (_BREACH, _BREACH),
+    (_BREACH, _LINE),
+    (_TWO_LINES, _TWO_LINES),
+    (_TWO_LINES, _LINE),
+    (_LINE, _LINE),
+)
+
+_READINGS = "reported, not failing; --strict makes them fail"
+
+_COLORS = {"bad": "31;1", "odd": "33;1", "good": "32;1", "strong": "1", "": ""}
+_STYLES: dict[Outcome, str] = {"broken": "bad", "held": "good"}
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line; the style is that of its first part."""
+
+    lead: str
+    rest: str = ""
+    style: str = ""
+
+    def render(self, width: int, *, color: bool) -> str:
+        lead = shorten(self.lead, width)
+        rest = shorten(self.rest, width - cells(lead)) if cells(lead) < width else ""
+        code = _COLORS[self.style] if color else ""
+        return f"\x1b[{code}m{lead}\x1b[0m{rest}" if code and lead else (lead + rest).rstrip()
+
+
+def summary(
+    run: Run,
+    ledgers: Collection[Ledger],
+    *,
+    width: int,
+    color: bool,
+    verbose: bool = False,
+    problems: Collection[str] = (),
+) -> str:
+    """Return what the run found out, for people: a screenful, or with ``verbose`` everything.
+
+    problems: what else fails the run, such as a known failure that no longer fails.
+    """
+    lines = _everything(run, ledgers, problems) if verbose else _screen(run, ledgers, problems)
+    return "\n".join(line.render(width, color=color) for line in lines)
+
+
+def _screen(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> list[_Line]:
+    top = [
+        *_head(run),
+        *_incomplete(ledgers),
+        *_cut(_problems(problems), 3),
+        *_counts(ledgers),
+        *_cut(_notes(ledgers), 2),
+    ]
+    bottom = [
+        _Line(""),
+        *_listed("known failure", ledgers),
+        *_listed("not exercised", ledgers),
+        *_more(ledgers),
+        *_verdict(ledgers, problems),
+    ]
+    room = SCREEN - len(top) - len(bottom)
+    for details in _DETAILS:
+        middle = list(_broken(ledgers, *details))
+        if len(middle) <= room:
+            return [*top, *middle, *bottom]
+    failures = list(_section(ledgers, fails=True, detail=_LINE))
+    readings = list(_section(ledgers, fails=False, detail=_LINE))
+    # Failures first; readings keep at least their heading and a line.
+    failures = _cut(failures, max(room - min(len(readings), _LEAST), _LEAST))
+    return [*top, *failures, *_cut(readings, max(room - len(failures), _LEAST)), *bottom]
+
+
+def _everything(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> list[_Line]:
+    return [
+        *_head(run),
+        *_incomplete(ledgers),
+        *_problems(problems),
+        *_counts(ledgers),
+        *_notes(ledgers),
+        *_broken(ledgers, _EVERYTHING, _EVERYTHING),
+        *_all_of("known failure", ledgers),
+        *_all_of("not exercised", ledgers),
+        *_all_of("held", ledgers),
+        _Line(""),
+        *_more(ledgers),
+        *_verdict(ledgers, problems),
+    ]
+
+
+def _head(run: Run) -> Iterator[_Line]:
+    facts = [
+        f"edition {run.edition}",
+        ", ".join(run.phases) or "no phase",
+        f"seed {run.seed}",
+        *(["strict"] if run.strict else []),
+        f"{run.seconds:.1f} s",
+    ]
+    yield _Line("rtcmpu", " · " + " · ".join(facts), "strong")
+
+
+def _incomplete(ledgers: Collection[Ledger]) -> Iterator[_Line]:
+    for each in ledgers:
+        if not each.run.complete:
+            # The notes say what was lost.
+            said = visible("; ".join(each.run.notes)) or "a part of the run was lost"
+            yield _Line("INCOMPLETE", f" {visible(_target(each))}: {said}", "bad")
+
+
+def _problems(problems: Collection[str]) -> list[_Line]:
+    return [_Line("PROBLEM", f" {visible(problem)}", "bad") for problem in problems]
+
+
+def _notes(ledgers: Collection[Ledger]) -> list[_Line]:
+    # An incomplete subject's notes stand beside INCOMPLETE.
+    return [
+        _Line("note", f" {visible(f'{_target(each)}: {note}')}")
+        for each in ledgers
+        if each.run.complete
+        for note in each.run.notes
+    ]
+
+
+def _counts(ledgers: Collection[Ledger]) -> Iterator[_Line]:
+    names = [visible(_target(each)) for each in ledgers]
+    if len(ledgers) > 1:
+        names = [f"[{number}] {name}" for number, name in enumerate(names, start=1)]
+    heads = [*OUTCOMES, "checks"]
+    # Columns are as wide as their heads; the name gives way.
+    name_width = min(max(map(cells, names), default=0), 40)
+    yield _Line(" " * name_width, "".join(f"  {head}" for head in heads))
+    for name, each in zip(names, ledgers, strict=True):
+        numbers = [*(each.count(outcome) for outcome in OUTCOMES), each.checks]
+        columns = (f"  {number:>{len(head)}}" for number, head in zip(numbers, heads, strict=True))
+        yield _Line(pad(name, name_width), "".join(columns))
+
+
+def _broken(ledgers: Collection[Ledger], failures: int, readings: int) -> Iterator[_Line]:
+    yield from _section(ledgers, fails=True, detail=failures)
+    yield from _section(ledgers, fails=False, detail=readings)
+
+
+def _section(ledgers: Collection[Ledger], *, fails: bool, detail: int) -> Iterator[_Line]:
+    found = [row for row in rows(ledgers) if _is_broken(row, fails=fails)]
+    if not found:
+        return
+    title, style, said = ("BROKEN", "bad", "") if fails else ("READINGS BROKEN", "odd", _READINGS)
+    title = f"{title} ({len(found)})"
+    width = max(len(title) - 2, *(len(row.clause.id) for row in found))
+    numbers = _numbers(ledgers)
+    yield _Line("")
+    yield _Line(f"{title:<{width + 2}}" if numbers else title, f"{numbers}  {said}", style)
+    for row in found:
+        yield from _row(row, ledgers, width=width, style=style, fails=fails, detail=detail)
+
+
+def _row(
+    row: Row, ledgers: Collection[Ledger], *, width: int, style: str, fails: bool, detail: int
+) -> Iterator[_Line]:
+    clause = row.clause
+    several = len(ledgers) > 1
+    broken = [
+        (f"[{number}] " if several else "", entry)
+        for number, entry in enumerate(row.entries, start=1)
+        if entry and entry.outcome == "broken" and entry.fails == fails
+    ]
+    about = f"{clause.level}, {clause.source}"
+    if several:
+        about = "".join(f"{_cell(entry):<9}" for entry in row.entries) + about
+    if detail == _LINE:
+        about += "".join(
+            f"; {subject}{_briefly(finding)}" for subject, e in broken for finding in e.findings[:1]
+        )
+    else:
+        about += "".join(
+            f"; {subject}{e.broken} of {count(e.checks, 'check')}" for subject, e in broken
+        )
+    yield _Line(f"  {clause.id:<{width}}", f"  {about}", style)
+    if detail == _EVERYTHING:
+        for name in ("text", "quote", "why"):
+            if said := getattr(clause, name):
+                yield _Line(f"      {name:<10}", visible(said))
+    for subject, entry in broken:
+        for finding in entry.findings if detail == _EVERYTHING else entry.findings[:1]:
+            if detail == _TWO_LINES:
+                yield _Line("      ", f"{subject}{_briefly(finding)}")
+            elif detail > _TWO_LINES:
+                yield _Line("      in        ", f"{subject}{_where(finding)}")
+                yield _Line("      expected  ", visible(finding.expected))
+                yield _Line("      got       ", visible(finding.got))
+
+
+def _briefly(finding: Finding) -> str:
+    expected, got = visible(finding.expected), visible(finding.got)
+    return f"expected {expected}, got {got} in {_where(finding)}"
+
+
+def _where(finding: Finding) -> str:
+    return visible(f"{finding.phase}, {finding.scenario}")
+
+
+def _listed(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
+    """All clauses of that outcome in one line a subject, as far as it goes."""
+    several = len(ledgers) > 1
+    for number, each in enumerate(ledgers, start=1):
+        ids = [entry.clause.id for entry in each.entries if entry.outcome == outcome]
+        if ids:
+            which = f"[{number}] " if several else ""
+            yield _Line(f"{outcome.upper()} ({len(ids)})", f" {which}{', '.join(ids)}", "strong")
+
+
+def _all_of(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
+    found = [
+        (number, entry)
+        for number, each in enumerate(ledgers, start=1)
+        for entry in each.entries
+        if entry.outcome == outcome
+    ]
+    if not found:
+        return
+    yield _Line("")
+    yield _Line(outcome.upper(), f" ({len(found)})", _STYLES.get(outcome, "strong"))
+    for number, entry in found:
+        which = f"[{number}] " if len(ledgers) > 1 else ""
+        said = visible(entry.known) if entry.known else count(entry.checks, "check")
+        clause = entry.clause
+        yield _Line("  ", f"{which}{clause.id}  {clause.level}, {clause.source}; {said}")
+
+
+def _more(ledgers: Collection[Ledger]) -> Iterator[_Line]:
+    first = next((e.clause.id for each in ledgers for e in each.failures or each.reported), None)
+    if first:
+        yield _Line("", f"More: -v; --report FILE.html (requests, replies); rtcmpu explain {first}")
+    elif any(each.count("not exercised") for each in ledgers):
+        yield _Line("", "More: -v")
+
+
+def _verdict(ledgers: Collection[Ledger], problems: Collection[str]) -> Iterator[_Line]:
+    failing = sum(len(each.failures) for each in ledgers)
+    reported = sum(len(each.reported) for each in ledgers)
+    said = [
+        *([f"{count(failing, 'clause')} broken"] if failing else []),
+        *([count(len(problems), "problem")] if problems else []),
+        *(["the run is incomplete"] if not all(each.run.complete for each in ledgers) else []),
+    ]
+    also = f", {count(reported, 'reading')} broken and reported" if reported else ""
+    match exit_status(ledgers, problems=problems):
+        case 0:
+            held, silent = (
+                sum(each.count(outcome) for each in ledgers)
+                for outcome in ("held", "not exercised")
+            )
+            also += f", {silent} not exercised" if silent else ""
+            yield _Line("PASSED", f" {count(held, 'clause')} held{also}", "good")
+        case 2:
+            yield _Line("NOTHING WAS CHECKED", " that is no success", "bad")
+        case _:
+            yield _Line("FAILED", f" {', '.join(said)}{also}", "bad")
+
+
+def _cut(found: list[_Line], room: int) -> list[_Line]:
+    if len(found) <= room:
+        return found
+    kept = found[: max(room - 1, 0)]
+    return [*kept, _Line("  ", f"… and {len(found) - len(kept)} more")]
+
+
+def _cell(entry: Entry | None) -> str:
+    if entry is None:
+        return "-"
+    short = {"not exercised": "no case", "known failure": "known"}
+    return short.get(entry.outcome, entry.outcome)
+
+
+def _numbers(ledgers: Collection[Ledger]) -> str:
+    if len(ledgers) < 2:
+        return ""
+    return "  " + "".join(f"{f'[{number}]':<9}" for number in range(1, len(ledgers) + 1)).rstrip()
+
+
+def _is_broken(row: Row, *, fails: bool) -> bool:
+    return any(entry.outcome == "broken" and entry.fails == fails for entry in row.present)
+
+
+def _target(ledger: Ledger) -> str:
+    return f"{ledger.run.subject} {ledger.run.target}"

@@ -16,14 +16,16 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
+from urllib.parse import quote
 
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.credentials import Credentials, redact
+from pytest_rtcmpu.credentials import Credentials, Secret, redact
 
 _T = TypeVar("_T")
+_MESSAGE_HEAD, _MESSAGE_TAIL = 1000, 3000
 
 #: What a client under test is: ``start(params, *, endpoint, credentials, timeout)`` → RequestId.
 Start = Callable[..., object]
@@ -91,9 +93,17 @@ def plain(credentials: Credentials) -> PlainCredentials:
     )
 
 
-def redacted(text: str, credentials: Credentials) -> str:
-    """Return a text that a client wrote, without the secrets it was given."""
-    return redact(text, credentials.access_key_secret, credentials.security_token)
+def finished(outcome: Outcome, given: Iterable[Credentials], *, seconds: float) -> Outcome:
+    """Return the outcome as it is shown: without the secrets the client was given, and not long."""
+    message = outcome.message
+    for credentials in given:
+        for secret in (credentials.access_key_secret, credentials.security_token):
+            if secret:
+                # As it is, and as it stands in a URL that a library's exception may name.
+                message = redact(message, secret, Secret(quote(secret.reveal(), safe="~")))
+    if len(message) > _MESSAGE_HEAD + _MESSAGE_TAIL:
+        message = f"{message[:_MESSAGE_HEAD]} … {message[-_MESSAGE_TAIL:]}"
+    return replace(outcome, message=message, seconds=seconds)
 
 
 class CallableTestee:
@@ -121,12 +131,7 @@ class CallableTestee:
 
         def call() -> None:
             try:
-                answer = self._function(
-                    given, endpoint=endpoint, credentials=plain(credentials), timeout=timeout
-                )
-                answers.put(_returned(answer))
-            except Exception as error:
-                answers.put(_raised(error))
+                answers.put(called(self._function, given, endpoint, plain(credentials), timeout))
             except BaseException as error:
                 answers.put(Outcome(kind="died", message=_text(error)))
 
@@ -137,14 +142,25 @@ class CallableTestee:
         except queue.Empty:
             waited = f"no answer within {timeout:g} s and {self.grace:g} s of grace"
             outcome = Outcome(kind="hung", message=waited)
-        return replace(
-            outcome,
-            message=redacted(outcome.message, credentials),
-            seconds=time.monotonic() - began,
-        )
+        return finished(outcome, [credentials], seconds=time.monotonic() - began)
 
     def close(self) -> None:
         """Do nothing: a callable holds nothing open."""
+
+
+def called(
+    function: Start,
+    params: Mapping[str, Any],
+    endpoint: str,
+    credentials: PlainCredentials,
+    timeout: float,
+) -> Outcome:
+    """Call a client here and now. What ends a process (SystemExit, KeyboardInterrupt) is raised."""
+    try:
+        answer = function(params, endpoint=endpoint, credentials=credentials, timeout=timeout)
+    except Exception as error:
+        return _raised(error)
+    return _returned(answer)
 
 
 def load_callable(name: str) -> CallableTestee:
@@ -208,7 +224,7 @@ def _returned(answer: object) -> Outcome:
     if inspect.iscoroutine(answer):
         answer.close()
     return Outcome(
-        kind="garbage", message=f"expected a RequestId or an exception, got {_shown(answer)}"
+        kind="garbage", message=f"expected a RequestId or an exception, got {shown(answer)}"
     )
 
 
@@ -243,9 +259,9 @@ def _text(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _shown(value: object, limit: int = 200) -> str:
+def shown(value: object) -> str:
+    """Return a value's repr, whatever its class makes of that."""
     try:
-        text = repr(value)
-    except Exception:  # its own __repr__
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= limit else f"{text[:limit]}…"
+        return repr(value)
+    except Exception:
+        return f"a {type(value).__name__}"

@@ -23,6 +23,7 @@ Pairs = list[Pair]
 Params = Mapping[str, Any]
 
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+ENCODED = tuple(chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in range(256))
 FORM_TYPE = "application/x-www-form-urlencoded"
 V3_ALGORITHM = "ACS3-HMAC-SHA256"
 PANE_FIELDS = ("PaneId", "UserId", "SourceType")
@@ -259,7 +260,7 @@ class IndependentClient:
 
     def encode(self, text: str) -> str:
         """Percent-encode as UTF-8, only RFC 3986's unreserved characters kept."""
-        return "".join(chr(b) if b in UNRESERVED else f"%{b:02X}" for b in text.encode())
+        return "".join(ENCODED[byte] for byte in text.encode())
 
     def sort(self, pairs: Pairs) -> Pairs:
         """Order pairs by the bytes of their names."""

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -83,6 +84,13 @@ ROWS: Mapping[str, Row] = {
             "Specified time stamp or date value is not well formatted.",
         ),
         Row("InvalidTimeStamp.Expired", 400, "Specified time stamp or date value is expired."),
+        Row("Throttling.User", 400, "Request was denied due to user flow control."),
+        Row("Throttling.Api", 400, "Request was denied due to api flow control."),
+        Row(
+            "ServiceUnavailable",
+            503,
+            "The request has failed due to a temporary failure of the server.",
+        ),
     )
 }
 
@@ -195,6 +203,7 @@ class IndependentEndpoint:
         self.nonces: set[tuple[str, ...]] = set()
         self.tasks: set[tuple[str, ...]] = set()
         self.received: list[Incoming] = []
+        self.troubles: deque[str] = deque()
 
     def handle(
         self,
@@ -216,6 +225,7 @@ class IndependentEndpoint:
     def checks(self) -> tuple[Callable[[Incoming], None], ...]:
         """Return the checks in their order; the first that fails answers."""
         return (
+            self.check_trouble,
             self.check_method,
             self.check_format,
             self.check_common,
@@ -285,8 +295,8 @@ class IndependentEndpoint:
         return unquote_to_bytes(text.replace("+", " ")).decode("utf-8", "replace")
 
     def is_v3(self, headers: Mapping[str, str]) -> bool:
-        """Say whether the request is signed with V3: its headers tell."""
-        return headers.get("authorization", "").startswith("ACS3-") or "x-acs-action" in headers
+        """Say whether the request is signed with V3; x-acs headers alone come with 1.0 too."""
+        return headers.get("authorization", "").startswith("ACS")
 
     def rpc_common(self, pairs: Pairs) -> dict[str, str]:
         """Find the common parameters of signature 1.0 among the pairs."""
@@ -323,6 +333,15 @@ class IndependentEndpoint:
         return self.refuse("Invalid{}", parameter)
 
     # -- the common checks -------------------------------------------------------------------
+
+    def trouble(self, *codes: str) -> None:
+        """Ask for trouble: each of the next requests is refused with one of the codes."""
+        self.troubles.extend(codes)
+
+    def check_trouble(self, request: Incoming) -> None:
+        """Refuse when asked to."""
+        with suppress(IndexError):
+            raise self.refuse(self.troubles.popleft())
 
     def check_method(self, request: Incoming) -> None:
         """Accept GET and POST."""
@@ -471,12 +490,16 @@ class IndependentEndpoint:
     def v3_covers(self, request: Incoming) -> bool:
         """Say whether body and headers are covered, the names sorted."""
         names = self.v3_names(request)
-        body_hash = request.headers.get("x-acs-content-sha256", "")
+        claimed = request.headers.get("x-acs-content-sha256", "")
         return (
             names == sorted(names)
             and self.v3_must_cover(request) <= set(names)
-            and body_hash.lower() == hashlib.sha256(request.body).hexdigest()
+            and claimed.lower() == self.v3_body_hash(request)
         )
+
+    def v3_body_hash(self, request: Incoming) -> str:
+        """Hash the body that came, whatever the header claims."""
+        return hashlib.sha256(request.body).hexdigest()
 
     def v3_string_to_sign(self, request: Incoming) -> str:
         """Return what V3 signs."""
@@ -489,7 +512,7 @@ class IndependentEndpoint:
                 *(f"{name}:{request.headers.get(name, '')}" for name in names),
                 "",
                 ";".join(names),
-                hashlib.sha256(request.body).hexdigest(),
+                self.v3_body_hash(request),
             )
         )
         return f"{V3_ALGORITHM}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
@@ -537,6 +560,11 @@ class IndependentEndpoint:
         """Read ASCII digits with an optional minus, None when it is not that."""
         return int(text) if re.fullmatch(r"-?[0-9]{1,64}", text) else None
 
+    def is_among(self, text: str, allowed: Collection[int]) -> bool:
+        """Say whether a text is an integer, and an allowed one."""
+        value = self.integer(text)
+        return value is not None and value in allowed
+
     def check_profile(self, request: Incoming) -> None:
         """Accept the eight profiles, letter for letter."""
         if request.get("TaskProfile") not in self.rules.profiles:
@@ -544,12 +572,12 @@ class IndependentEndpoint:
 
     def check_encode(self, request: Incoming) -> None:
         """Accept the five encodes."""
-        if self.integer(request.get("MediaEncode")) not in self.rules.encodes:
+        if not self.is_among(request.get("MediaEncode"), self.rules.encodes):
             raise self.refuse("InvalidMediaEncode.Malformed")
 
     def check_colour(self, request: Incoming) -> None:
         """Accept three bytes of colour."""
-        if self.integer(request.get("BackgroundColor")) not in self.rules.colours:
+        if not self.is_among(request.get("BackgroundColor"), self.rules.colours):
             raise self.refuse("InvalidBackgroundColor.Malformed")
 
     def layout_items(self, request: Incoming) -> list[tuple[str, str]]:
@@ -569,8 +597,7 @@ class IndependentEndpoint:
 
     def is_layout(self, text: str) -> bool:
         """Say whether a layout is built in or registered."""
-        value = self.integer(text)
-        return value in self.rules.layouts or value in self.own_layouts
+        return self.is_among(text, self.rules.layouts) or self.is_among(text, self.own_layouts)
 
     def consecutive(self, indexes: Iterable[str], starts: Collection[int]) -> bool:
         """Say whether indexes run without gap or repetition from an allowed start."""
@@ -605,7 +632,7 @@ class IndependentEndpoint:
         """Say whether a pane has its three fields, each with a valid value."""
         return (
             all(pane.get(part) for part in PANE_FIELDS)
-            and self.integer(pane["PaneId"]) in self.rules.pane_ids
+            and self.is_among(pane["PaneId"], self.rules.pane_ids)
             and pane["SourceType"] in self.rules.sources
         )
 

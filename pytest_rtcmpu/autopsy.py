@@ -17,6 +17,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from urllib.parse import quote, unquote
 
@@ -415,7 +416,12 @@ def _difference(server: str, client: str) -> str:
 
 
 def _stages(
-    case: Case, right: Plan, signed: Plan | None, signature: str, string_to_sign: str
+    case: Case,
+    right: Plan,
+    signed: Plan | None,
+    signature: str,
+    string_to_sign: str,
+    hide: Callable[[str], str],
 ) -> Iterator[Stage]:
     plan = _shown(right)
     yield Stage("Received pairs", "\n".join(map(joined, plan.pairs)) or "(none)")
@@ -428,8 +434,9 @@ def _stages(
         yield Stage("Sorted, with headers: canonical request (server)", plan.canonical())
         yield Stage("String to sign (server)", string_to_sign)
     if signed is not None:
+        # Hidden before they are cut: half a secret is not recognised any more.
         server, client = (
-            one.message() if case.kind == "1.0" else one.canonical()
+            hide(one.message() if case.kind == "1.0" else one.canonical())
             for one in (plan, _shown(signed))
         )
         if server != client:
@@ -438,14 +445,19 @@ def _stages(
     tail = ' followed by "&"' if case.kind == "1.0" else ""
     yield Stage("Key", f"the AccessKeySecret of {case.access_key_id!r}{tail} (not shown)")
     yield Stage("Digest", "HMAC-SHA1, 20 bytes" if case.kind == "1.0" else "HMAC-SHA256, 32 bytes")
-    yield Stage("Encoding", f"expected {_WANTED[case.kind]}; received {signature[:200]!r}")
+    yield Stage("Encoding", f"expected {_WANTED[case.kind]}; received {hide(signature)[:200]!r}")
 
 
 def _redacted(text: str, secrets: Iterable[Secret]) -> str:
     """Take secrets out of a text, in the clear and encoded once, twice and three times."""
     for secret in secrets:
         for _ in range(4):
-            text = redact(text, secret, Secret(lower_hex(secret.reveal())))
+            text = redact(
+                text,
+                secret,
+                Secret(lower_hex(secret.reveal())),
+                Secret(repr(secret.reveal())[1:-1]),
+            )
             secret = Secret(quote(secret.reveal(), safe="~", errors="replace"))
     return text
 
@@ -491,6 +503,8 @@ def autopsy(
         access_key_id=access_key_id,
         authorization=authorization,
     )
+    secrets = [secret, *(other for _, other in other_secrets), *_tokens(case)]
+    hide = partial(_redacted, secrets=secrets)
     plan = case.plan()
     if kind == "1.0":
         verdict = verify_1_0(case.pairs, method=request.method, secret=secret, signature=signature)
@@ -505,15 +519,14 @@ def autopsy(
         if received:
             search = _Search(secret, received)
             finding = _find(case, plan, search, candidates or {}, other_secrets)
-        causes = _causes(kind, signature, received, finding, verdict.problem)
-    hidden = [secret, *(other for _, other in other_secrets), *_tokens(case)]
+        causes = _causes(kind, hide(signature), received, finding, verdict.problem)
     signed = finding.plan if finding else None
-    stages = _stages(case, plan, signed, signature, verdict.string_to_sign)
+    stages = _stages(case, plan, signed, signature, verdict.string_to_sign, hide)
     return Autopsy(
         kind,
         access_key_id,
-        tuple(replace(cause, text=_redacted(cause.text, hidden)) for cause in causes),
-        tuple(replace(stage, value=_redacted(stage.value, hidden)) for stage in stages),
+        tuple(replace(cause, text=hide(cause.text)) for cause in causes),
+        tuple(replace(stage, value=hide(stage.value)) for stage in stages),
     )
 
 

@@ -758,11 +758,36 @@ def test_changed_security_token_is_named_without_its_values():
     assert "-token" not in result.explain()
 
 
-def test_secret_sent_as_a_parameter_is_not_shown():
-    """A secret that a client sent among its parameters does not show in the text."""
-    pairs = [("AccessKeySecret", "s3cr3t/With+Signs==")]
-    result = examine(get(pairs, "x"), "s3cr3t/With+Signs==")
-    assert "s3cr3t" not in result.explain() + repr(result)
+def test_secrets_sent_as_parameters_are_not_shown():
+    """A known secret that a client sent among its parameters shows in no text."""
+    pairs = [("a", "s3cr3t/With+Signs=="), ("b", "the-other-secret")]
+    signature = sign_1_0([("a", "1"), pairs[1]], "s3cr3t/With+Signs==")
+    result = examine(
+        get(pairs, signature),
+        "s3cr3t/With+Signs==",
+        candidates={"a": ["1"]},
+        other_secrets=[("key-1", Secret("the-other-secret"))],
+    )
+    assert ids(result) == ["parameter-changed"]
+    shown = result.explain() + repr(result)
+    assert "s3cr3t" not in shown
+    assert "the-other" not in shown
+
+
+def test_secret_sent_as_signature_is_not_shown():
+    """A secret sent in place of a signature shows in no text, however it is spelt there."""
+    secret = "quote'back\\slash" + "x" * 200
+    result = examine(get([("a", secret)], secret), secret)
+    assert ids(result) == ["signature-malformed"]
+    assert "slash" not in result.explain() + repr(result)
+
+
+def test_security_token_is_not_shown_under_another_name():
+    """A security token that stands in another parameter, too, shows there neither."""
+    pairs = [("SecurityToken", TOKEN), ("StreamURL", f"rtmp://example.com/{TOKEN}")]
+    result = examine(get(pairs, sign_1_0(pairs, "testsecret", key="{}")))
+    assert ids(result) == ["key-without-ampersand"]
+    assert "signs" not in result.explain() + repr(result)
 
 
 def test_explanation_reads_from_verdict_to_stages():

@@ -299,6 +299,13 @@ def test_v3_a_right_signature_over_too_few_headers_is_refused(left_out):
     assert verdict.problem.text == f"These headers must be signed: {left_out}."
 
 
+def test_v3_canonical_request_is_sorted_whatever_the_client_lists():
+    """The server's canonical request has the header names in order, each once."""
+    request = with_signed_headers(v3_request(), lambda names: f"x-acs-date;{names}")
+    verdict = verification.verify_v3(request, [], secret="s")
+    assert verdict.canonical == verification.verify_v3(v3_request(), [], secret="s").canonical
+
+
 def test_v3_a_request_without_host_is_refused():
     """A host that is neither sent nor signed is missed, too."""
     headers = {name: value for name, value in HEADERS.items() if name != "host"}

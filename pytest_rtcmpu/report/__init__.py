@@ -28,8 +28,22 @@ def _json(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> b
     return dumps(to_json(run, ledgers, problems=problems))
 
 
+def _html(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> bytes:
+    from pytest_rtcmpu.report.html import to_html
+
+    return to_html(run, ledgers, problems=problems).encode("utf-8")
+
+
+def _xml(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> bytes:
+    from pytest_rtcmpu.report.junit import to_junit
+
+    return to_junit(run, ledgers, problems=problems)
+
+
 _FORMATS: dict[str, Callable[[Run, Collection[Ledger], Collection[str]], bytes]] = {
     ".json": _json,
+    ".html": _html,
+    ".xml": _xml,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -60,7 +61,11 @@ def summary(
 
     problems: what else fails the run, such as a known failure that no longer fails.
     """
-    lines = _everything(run, ledgers, problems) if verbose else _screen(run, ledgers, problems)
+    if verbose:
+        # Nothing is cut: a terminal wraps what is too long, and a log keeps it whole.
+        lines, width = _everything(run, ledgers, problems), sys.maxsize
+    else:
+        lines = _screen(run, ledgers, problems)
     return "\n".join(line.render(width, color=color) for line in lines)
 
 

@@ -1,0 +1,60 @@
+"""The report as GitHub annotations: workflow commands, for when GITHUB_ACTIONS is set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from pytest_rtcmpu.report.ledger import Entry, Ledger
+from pytest_rtcmpu.report.text import visible
+
+#: GitHub shows ten errors and ten warnings of a step and drops the others without a word.
+SHOWN = 10
+
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+
+
+def annotate(ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> list[str]:
+    """Return the lines to print: an error for what fails the run, a warning for what does not.
+
+    When there are more than GitHub shows, the last one says how many were left out.
+    """
+    errors = [
+        *(_line("error", "rtcmpu: problem", problem) for problem in problems),
+        *(_incomplete(each) for each in ledgers if not each.run.complete),
+        *(line for each in ledgers for line in _broken("error", each, each.failures)),
+    ]
+    warnings = [line for each in ledgers for line in _broken("warning", each, each.reported)]
+    return [*_cut("error", errors), *_cut("warning", warnings)]
+
+
+def _incomplete(ledger: Ledger) -> str:
+    said = "; ".join(ledger.run.notes) or "a part of the run was lost"
+    return _line("error", f"rtcmpu: {ledger.run.subject}: the run is incomplete", said)
+
+
+def _broken(kind: str, ledger: Ledger, entries: Collection[Entry]) -> Iterator[str]:
+    for entry in entries:
+        clause = entry.clause
+        told = [f"{clause.text} ({clause.level}, {clause.source})"]
+        if entry.findings:
+            first = entry.findings[0]
+            told += [
+                f"expected {visible(first.expected)}",
+                f"got {visible(first.got)}",
+                f"in {visible(f'{first.phase}, {first.scenario}')}",
+            ]
+        title = f"{clause.id} broken by {ledger.run.subject} {ledger.run.target}"
+        yield _line(kind, title, "\n".join(told))
+
+
+def _line(kind: str, title: str, message: str) -> str:
+    said = visible(message, keep="\n").translate(_DATA)
+    return f"::{kind} title={visible(title).translate(_PROPERTY)}::{said}"
+
+
+def _cut(kind: str, found: list[str]) -> list[str]:
+    if len(found) <= SHOWN:
+        return found
+    kept = found[: SHOWN - 1]
+    return [*kept, _line(kind, "rtcmpu", f"and {len(found) - len(kept)} more: see the report")]

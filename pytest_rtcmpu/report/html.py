@@ -1,0 +1,344 @@
+"""The report as one HTML file: no network, no fonts, readable on a phone and without a script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from html import escape
+from importlib import resources
+from typing import Final
+
+from pytest_rtcmpu.checks.core import Finding, Run
+from pytest_rtcmpu.contract import Clause
+from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Row, exit_status, rows
+from pytest_rtcmpu.report.text import count, lines, visible
+
+#: What became of a clause: class, mark, words. The mark tells it to those who see no colour.
+_HELD: Final = ("held", "✓", "held")
+_BROKEN: Final = ("broken", "✗", "broken")
+_REPORTED: Final = ("reported", "!", "broken, reported")
+_KNOWN: Final = ("known", "≈", "known failure")
+_SILENT: Final = ("silent", "–", "not exercised")
+_Kind = tuple[str, str, str]
+
+#: The groups of clauses, worst first: kind, title, what it means.
+_GROUPS: Final = (
+    (_BROKEN, "Broken", "These fail the run."),
+    (
+        _REPORTED,
+        "Readings broken",
+        "Reported, not failing: the sources leave these open. With --strict they fail.",
+    ),
+    (_KNOWN, "Known failures", "Broken, and listed with a reason in the known-failures file."),
+    (_SILENT, "Not exercised", "Nothing put these to the test, so nothing is known of them."),
+    (_HELD, "Held", "Put to the test, and kept every time."),
+)
+
+
+def to_html(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> str:
+    """Return the report as one page.
+
+    problems: what else fails the run, such as a known failure that no longer fails.
+    """
+    style, script = _resource("page.css"), _resource("page.js")
+    # Nothing but the page's own style and script may run, whatever the report quotes.
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+    several = " several" if len(ledgers) > 1 else ""
+    return "\n".join(
+        (
+            "<!doctype html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="color-scheme" content="light dark">',
+            f"<title>{_verdict(ledgers, problems)[1]}: StartMPUTask contract report</title>",
+            f"<style>{style}</style>",
+            "</head>",
+            f'<body class="report{several}">',
+            *_header(run, ledgers, problems),
+            "<main>",
+            *_subjects(ledgers),
+            *_filters(ledgers),
+            *_groups(ledgers),
+            "</main>",
+            "<footer>A clause that nothing exercised is listed, never counted as held. "
+            "Secrets in requests and replies are redacted.</footer>",
+            f"<script>{script}</script>",
+            "</body>",
+            "</html>",
+            "",
+        )
+    )
+
+
+def _resource(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _text(text: str) -> str:
+    """Return text for between tags and in attributes, of whatever direction."""
+    return escape(visible(text))
+
+
+def _header(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> Iterator[str]:
+    kind, word, said = _verdict(ledgers, problems)
+    facts = {
+        "Edition": run.edition,
+        "Phases": ", ".join(run.phases) or "none",
+        "Seed": str(run.seed),
+        "Readings": "fail (--strict)" if run.strict else "are reported",
+        "Checks": f"{sum(each.checks for each in ledgers):,}",
+        "Time": f"{run.seconds:.1f} s",
+    }
+    yield "<header>"
+    yield '<p class="kicker">pytest-rtcmpu contract report</p>'
+    yield f"<h1>{_text(_title(run, ledgers))}</h1>"
+    yield f'<p class="verdict {kind}"><strong>{word}</strong> {_text(said)}</p>'
+    for problem in problems:
+        yield f'<p class="verdict broken"><strong>Problem</strong> {_text(problem)}</p>'
+    for each in ledgers:
+        if not each.run.complete:
+            yield (
+                '<p class="verdict broken"><strong>Incomplete</strong> '
+                f"{_text(_name(each))}: a part of the run was lost. "
+                "What stands here is not the whole.</p>"
+            )
+    yield '<dl class="facts">'
+    for name, value in facts.items():
+        yield f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>"
+    yield "</dl>"
+    yield "</header>"
+
+
+def _title(run: Run, ledgers: Collection[Ledger]) -> str:
+    return next((each.contract.title for each in ledgers), f"StartMPUTask, {run.edition}")
+
+
+def _verdict(ledgers: Collection[Ledger], problems: Collection[str]) -> tuple[str, str, str]:
+    failing = sum(len(each.failures) for each in ledgers)
+    reported = sum(len(each.reported) for each in ledgers)
+    silent = sum(each.count("not exercised") for each in ledgers)
+    said = [
+        *([f"{count(failing, 'clause')} broken"] if failing else []),
+        *([f"{count(len(problems), 'problem')}"] if problems else []),
+        *(["the run is incomplete"] if not all(each.run.complete for each in ledgers) else []),
+        f"{count(sum(each.count('held') for each in ledgers), 'clause')} held",
+        *([f"{count(reported, 'reading')} broken and reported"] if reported else []),
+        *([f"{silent} not exercised"] if silent else []),
+    ]
+    status = exit_status(ledgers, problems=problems)
+    kind, word = (("held", "Passed"), ("broken", "Failed"), ("broken", "Nothing was checked"))[
+        status
+    ]
+    return kind, word, ", ".join(said)
+
+
+def _subjects(ledgers: Collection[Ledger]) -> Iterator[str]:
+    yield '<section aria-label="What was checked" class="subjects">'
+    for each, label in zip(ledgers, _labels(ledgers), strict=True):
+        yield '<article class="subject">'
+        yield f"<h2>{label} <code><bdi>{_text(each.run.target)}</bdi></code></h2>"
+        totals = [(kind, sum(_kind(e) == kind for e in each.entries)) for kind, *_ in _GROUPS]
+        yield _bar(totals, len(each.entries))
+        yield '<ul class="counts">'
+        for kind, number in totals:
+            yield f"<li>{_chip(kind, str(number))}</li>"
+        yield "</ul>"
+        if each.run.notes:
+            yield '<ul class="notes">'
+            yield from (f"<li>{_text(note)}</li>" for note in each.run.notes)
+            yield "</ul>"
+        yield "</article>"
+    yield "</section>"
+
+
+def _bar(totals: Iterable[tuple[_Kind, int]], whole: int) -> str:
+    parts, at = [], 0
+    for (name, *_), number in totals:
+        parts.append(f'<rect class="{name}" x="{at}" width="{number}" height="1"/>')
+        at += number
+    return (
+        f'<svg class="bar" viewBox="0 0 {max(whole, 1)} 1" preserveAspectRatio="none" '
+        f'aria-hidden="true">{"".join(parts)}</svg>'
+    )
+
+
+def _filters(ledgers: Collection[Ledger]) -> Iterator[str]:
+    levels = {level.id: level.meaning for each in ledgers for level in each.contract.levels}
+    # The script takes "hidden" away.
+    yield '<form id="filters" aria-label="Filter the clauses" hidden>'
+    yield _options("Outcome", "outcome", dict.fromkeys(OUTCOMES, ""))
+    yield _options("Level", "level", levels)
+    yield (
+        '<div><label class="name" for="search">Search</label>'
+        '<input id="search" name="search" type="search" autocomplete="off" spellcheck="false">'
+        "</div>"
+    )
+    yield (
+        '<div class="last"><button type="button" id="toggle">Open all shown</button>'
+        '<output id="shown" aria-live="polite"></output></div>'
+    )
+    yield "</form>"
+
+
+def _options(legend: str, name: str, options: dict[str, str]) -> str:
+    boxes = "".join(
+        f'<label title="{_text(meaning)}"><input type="checkbox" name="{name}" '
+        f'value="{_text(value)}" checked> {_text(value)}</label>'
+        for value, meaning in options.items()
+    )
+    return f'<fieldset><legend>{legend}</legend><div class="options">{boxes}</div></fieldset>'
+
+
+def _groups(ledgers: Collection[Ledger]) -> Iterator[str]:
+    labels = _labels(ledgers)
+    found = rows(ledgers)
+    for kind, title, meaning in _GROUPS:
+        here = [row for row in found if _worst(row) == kind]
+        if not here:
+            continue
+        name = kind[0]
+        yield f'<section class="group" aria-labelledby="group-{name}">'
+        yield f'<h2 id="group-{name}">{title} ({len(here)})</h2>'
+        yield f'<p class="hint">{meaning}</p>'
+        yield "<ul>"
+        for row in here:
+            yield from _clause(row, kind, ledgers, labels)
+        yield "</ul>"
+        yield "</section>"
+
+
+def _clause(row: Row, kind: _Kind, ledgers: Collection[Ledger], labels: list[str]) -> Iterator[str]:
+    clause = row.clause
+    outcomes = ",".join(dict.fromkeys(entry.outcome for entry in row.present))
+    yield (
+        f'<li class="clause {kind[0]}" id="{_text(clause.id)}" '
+        f'data-level="{_text(clause.level)}" data-outcomes="{outcomes}">'
+    )
+    yield "<details>"
+    yield (
+        f'<summary><span class="what"><span class="id">{_text(clause.id)}</span> '
+        f'<span class="about">{_text(clause.level)}, {_text(clause.source)}</span> '
+        f'<span class="says">{_text(clause.text)}</span></span>'
+        f'<span class="outcomes">{_outcomes(row, labels)}</span></summary>'
+    )
+    yield '<div class="body">'
+    yield from _source(clause, ledgers)
+    for each, entry, label in zip(ledgers, row.entries, labels, strict=True):
+        if entry is not None:
+            yield from _entry(entry, f"{label} <code><bdi>{_text(each.run.target)}</bdi></code>")
+    yield "</div></details></li>"
+
+
+def _outcomes(row: Row, labels: list[str]) -> str:
+    """One chip for each subject; with several, under its name."""
+    chips = [
+        _chip(_kind(entry)) if entry else '<span class="chip none">not its concern</span>'
+        for entry in row.entries
+    ]
+    if len(chips) == 1:
+        return chips[0]
+    return "".join(
+        f'<span><span class="who">{label} </span>{chip}</span>'
+        for label, chip in zip(labels, chips, strict=True)
+    )
+
+
+def _source(clause: Clause, ledgers: Collection[Ledger]) -> Iterator[str]:
+    contract = next(each.contract for each in ledgers)
+    # "S2 111549" and "S1, S6": the documents' ids come first or after a comma.
+    titles = {source.id: source.title for source in contract.sources}
+    cited = [titles[word] for word in clause.source.replace(",", " ").split() if word in titles]
+    cite = f"{clause.source}: {'; '.join(cited)}" if cited else clause.source
+    if clause.quote:
+        yield (
+            f'<blockquote class="source"><span lang="zh">{_text(clause.quote)}</span>'
+            f"<cite>{_text(cite)}</cite></blockquote>"
+        )
+    else:
+        yield f'<p class="source">Source: {_text(cite)}</p>'
+    if clause.why:
+        yield f"<p><strong>Why so:</strong> {_text(clause.why)}</p>"
+    meaning = next((level.meaning for level in contract.levels if level.id == clause.level), "")
+    yield f"<p>Level <strong>{_text(clause.level)}</strong>: {_text(meaning)}.</p>"
+
+
+def _entry(entry: Entry, who: str) -> Iterator[str]:
+    yield '<section class="entry">'
+    yield f"<h3>{who} {_chip(_kind(entry))}</h3>"
+    if entry.results:
+        yield '<ul class="checks">'
+        for result in entry.results:
+            said = f"{result.broken} of {count(result.exercised, 'check')} broken"
+            if not result.broken:
+                said = f"held in {count(result.exercised, 'check')}"
+            if not (result.exercised or result.broken):
+                said = "not exercised"
+            reason = entry.reasons.get(result.check)
+            known = f"; known failure: {_text(reason)}" if reason is not None else ""
+            asserts = _text(result.asserts)
+            yield f"<li><code>{_text(result.check)}</code> {said}{known}. {asserts}</li>"
+        yield "</ul>"
+    else:
+        yield "<p>No check was run.</p>"
+    for result in entry.results:
+        for finding in result.findings:
+            yield from _finding(finding)
+    yield "</section>"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield '<div class="finding">'
+    yield f"<h4>{_text(finding.phase)}: <bdi>{_text(finding.scenario)}</bdi></h4>"
+    yield (
+        f"<dl><dt>expected</dt><dd>{_pre(finding.expected)}</dd>"
+        f"<dt>got</dt><dd>{_pre(finding.got)}</dd></dl>"
+    )
+    for exchange in finding.exchanges:
+        yield (
+            f'<div class="wires"><div><p class="wire">Request</p>{_pre(exchange.request)}</div>'
+            f'<div><p class="wire">Reply</p>{_pre(exchange.reply)}</div></div>'
+        )
+    yield "</div>"
+
+
+def _pre(text: str) -> str:
+    # The first line end after <pre> is dropped by every browser, so it gets one to drop.
+    return f'<pre dir="auto">\n{escape(lines(text))}</pre>'
+
+
+def _chip(kind: _Kind, number: str = "") -> str:
+    name, mark, words = kind
+    said = f"{number} {words}".strip()
+    return f'<span class="chip {name}"><span aria-hidden="true">{mark}</span> {said}</span>'
+
+
+def _labels(ledgers: Collection[Ledger]) -> list[str]:
+    """Return what each subject is called: ``client``, or ``client 1`` when there are more."""
+    kinds = [each.run.subject for each in ledgers]
+    return [
+        kind if kinds.count(kind) == 1 else f"{kind} {kinds[: at + 1].count(kind)}"
+        for at, kind in enumerate(kinds)
+    ]
+
+
+def _name(ledger: Ledger) -> str:
+    return f"{ledger.run.subject} {ledger.run.target}"
+
+
+def _kind(entry: Entry) -> _Kind:
+    if entry.outcome == "broken":
+        return _BROKEN if entry.fails else _REPORTED
+    return {"held": _HELD, "known failure": _KNOWN, "not exercised": _SILENT}[entry.outcome]
+
+
+def _worst(row: Row) -> _Kind:
+    kinds = [_kind(entry) for entry in row.present]
+    return next(kind for kind, *_ in _GROUPS if kind in kinds)

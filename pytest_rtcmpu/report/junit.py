@@ -1,0 +1,128 @@
+"""The report as JUnit XML, as CI servers read it: one test case a check."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from xml.etree import ElementTree as ET
+
+from pytest_rtcmpu.checks.core import CheckResult, Finding, Run
+from pytest_rtcmpu.report.ledger import Entry, Ledger
+from pytest_rtcmpu.report.text import count, lines, visible
+
+
+def to_junit(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> bytes:
+    """Return the report as a JUnit XML file.
+
+    A breach that fails the run is a failure; a reading's breach that does not is a passed case
+    which tells it; what was not exercised and what is a known failure is skipped, with the reason;
+    a lost part of the run is an error. problems: what else fails the run, a failure each.
+    """
+    root = ET.Element("testsuites", name="rtcmpu")
+    for ledger in ledgers:
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            name=visible(f"{ledger.run.subject} {ledger.run.target}"),
+            time=f"{run.seconds:.3f}",
+        )
+        _properties(suite, edition=run.edition, seed=str(run.seed), strict=str(run.strict).lower())
+        suite.extend(_cases(ledger))
+    if problems:
+        suite = ET.SubElement(root, "testsuite", name="rtcmpu")
+        for problem in problems:
+            case = ET.SubElement(suite, "testcase", classname="rtcmpu", name=visible(problem))
+            _outcome(case, "failure", problem, type="problem")
+    for suite in root:
+        _count(suite, [suite])
+    _count(root, list(root))
+    ET.indent(root)
+    content: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return content + b"\n"
+
+
+def _cases(ledger: Ledger) -> Iterator[ET.Element]:
+    for entry in ledger.entries:
+        for result in entry.results:
+            yield _case(ledger, entry, result)
+        if not entry.results:
+            case = _element(ledger.run.subject, entry)
+            _outcome(case, "skipped", "not exercised: no check was run")
+            yield case
+    if not ledger.run.complete:
+        case = ET.Element("testcase", classname=ledger.run.subject, name="the run is complete")
+        said = "; ".join(ledger.run.notes) or "a part of the run was lost"
+        _outcome(case, "error", f"incomplete: {said}", type="incomplete")
+        yield case
+
+
+def _case(ledger: Ledger, entry: Entry, result: CheckResult) -> ET.Element:
+    # The phase is part of the class: a clause has one case in each, and names must not repeat.
+    case = _element(f"{ledger.run.subject}.{result.phase}", entry, result)
+    if result.check in entry.reasons:
+        _outcome(case, "skipped", f"known failure: {entry.reasons[result.check]}")
+    elif result.broken and entry.fails:
+        _outcome(case, "failure", _brief(result), _told(entry, result), type=entry.clause.level)
+    elif result.broken:
+        told = f"Broken, reported, not failing: {_told(entry, result)}"
+        ET.SubElement(case, "system-out").text = lines(told)
+    elif not result.exercised:
+        _outcome(case, "skipped", "not exercised")
+    return case
+
+
+def _element(classname: str, entry: Entry, result: CheckResult | None = None) -> ET.Element:
+    case = ET.Element("testcase", classname=classname, name=entry.clause.id)
+    given = {"clause": entry.clause.id, "level": entry.clause.level, "source": entry.clause.source}
+    if result is not None:
+        given |= {
+            "phase": result.phase,
+            "check": result.check,
+            "exercised": str(result.exercised),
+            "broken": str(result.broken),
+        }
+    _properties(case, **given)
+    return case
+
+
+def _properties(parent: ET.Element, **given: str) -> None:
+    properties = ET.SubElement(parent, "properties")
+    for name, value in given.items():
+        ET.SubElement(properties, "property", name=name, value=visible(value))
+
+
+def _outcome(case: ET.Element, kind: str, message: str, text: str = "", **given: str) -> None:
+    element = ET.SubElement(case, kind, {"message": visible(message), **given})
+    element.text = lines(text) or None
+
+
+def _brief(result: CheckResult) -> str:
+    first = next(iter(result.findings), None)
+    if first is None:
+        return f"{result.broken} of {count(result.exercised, 'check')} broken"
+    return f"expected {first.expected}, got {first.got}"
+
+
+def _told(entry: Entry, result: CheckResult) -> str:
+    said = f"{result.broken} of {count(result.exercised, 'check')} broken"
+    return "\n\n".join((f"{entry.clause.text} ({said})", *map(_breach, result.findings)))
+
+
+def _breach(finding: Finding) -> str:
+    told = [
+        f"in        {finding.phase}, {finding.scenario}",
+        f"expected  {finding.expected}",
+        f"got       {finding.got}",
+    ]
+    for exchange in finding.exchanges:
+        told += ["request:", exchange.request, "reply:", exchange.reply]
+    return "\n".join(told)
+
+
+def _count(element: ET.Element, suites: list[ET.Element]) -> None:
+    def number(path: str) -> str:
+        return str(sum(len(suite.findall(path)) for suite in suites))
+
+    element.set("tests", number("testcase"))
+    element.set("failures", number("testcase/failure"))
+    element.set("errors", number("testcase/error"))
+    element.set("skipped", number("testcase/skipped"))

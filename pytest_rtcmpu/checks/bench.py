@@ -1,0 +1,270 @@
+"""What the benches of both subjects share: sweeps, bookkeeping, results by clause."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.checks.core import (
+    PHASES,
+    CheckResult,
+    Exchange,
+    Finding,
+    Phase,
+    check_id,
+)
+from pytest_rtcmpu.checks.hunt import MOST_SHRUNK, Broke, hunt
+from pytest_rtcmpu.contract import Clause, Contract, Subject
+from pytest_rtcmpu.credentials import REDACTED, Credentials
+from pytest_rtcmpu.messages import Request, Response
+
+#: How many findings of one check are kept; all are counted.
+MOST_FINDINGS = 3
+_LONGEST_TEXT = 4000
+
+O = TypeVar("O")  # noqa: E741 - an observation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What to run.
+
+    phases: which phases; all unless given.
+    clauses: globs of clause ids; all clauses unless given.
+    max_examples: how many examples fuzz and stateful try, each.
+    seed: what fuzz and stateful are seeded with.
+    timeout: seconds a client has for one start, and an endpoint for one reply.
+    """
+
+    phases: tuple[Phase, ...] = PHASES
+    clauses: tuple[str, ...] = ()
+    max_examples: int = 100
+    seed: int = 0
+    timeout: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """What a check found wrong with one observation."""
+
+    expected: str
+    got: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Generic[O]):
+    """One check: a clause, and a callable that judges an observation by it.
+
+    judge: returns ``None`` where the clause does not apply to the observation, else its breaches,
+        none when it holds.
+    """
+
+    clause: str
+    judge: Callable[[O], Iterable[Breach] | None]
+
+
+@dataclass(kw_only=True)
+class _Tally:
+    exercised: int = 0
+    broken: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+class BaseBench(Generic[O]):
+    """Runs a subject through the phases, once each, and judges everything it does.
+
+    A phase makes observations; each is judged by every check that applies to it. So a clause is
+    held to in every case of a phase, not only in the case that was made for it.
+    """
+
+    subject: Subject
+    checks: tuple[Check[O], ...]
+
+    def __init__(self, target: str, settings: Settings, contract: Contract | None) -> None:
+        self.target = target
+        self.settings = settings
+        self.contract = contract or _contract.load()
+        #: Told after each case: phase, cases done, cases in all (None where nobody knows).
+        self.progress: Callable[[Phase, int, int | None], None] = lambda *_: None
+        self._tallies: dict[Phase, dict[str, _Tally]] = {}
+        self._lock = threading.RLock()
+        self._run_token = secrets.token_hex(4)
+        self._count = 0
+        self._fresh: list[Finding] = []
+        self._settled: set[str] = set()
+        self._hits: list[Finding] = []
+
+    # ------------------------------------------------------------------------------- results
+
+    def result(self, phase: Phase, clause: str) -> CheckResult:
+        """Return what a phase says of a clause; the phase is run when first asked for."""
+        with self._lock:
+            if phase not in self._tallies:
+                self._tallies[phase] = {}
+                self._done = 0
+                self._run_phase(phase)
+            tally = self._tallies[phase].get(clause, _Tally())
+        return CheckResult(
+            check=check_id(self.subject, phase, clause),
+            clause=clause,
+            subject=self.subject,
+            phase=phase,
+            asserts=self.contract.clause(clause).text,
+            exercised=tally.exercised,
+            broken=tally.broken,
+            findings=tuple(tally.findings),
+        )
+
+    def unique(self, stem: str = "t") -> str:
+        """Return an id that no other run ever used: a live endpoint remembers yesterday's."""
+        self._count += 1
+        return f"{stem}-{self._run_token}-{self._count}"
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+    # ------------------------------------------------------------------------------ the phases
+
+    def _run_phase(self, phase: Phase) -> None:
+        """Make the observations of a phase and ``_judge`` each."""
+        raise NotImplementedError
+
+    def _judge(
+        self,
+        phase: Phase,
+        observation: O,
+        *,
+        scenario: str,
+        exchanges: Callable[[], tuple[Exchange, ...]],
+        case: Callable[[], Mapping[str, Any]],
+    ) -> list[Finding]:
+        """Judge one observation by every check, keep count, and return its findings."""
+        found: list[Finding] = []
+        for check in self.checks:
+            breaches = check.judge(observation)
+            if breaches is None:
+                continue
+            tally = self._tallies.setdefault(phase, {}).setdefault(check.clause, _Tally())
+            tally.exercised += 1
+            listed = list(breaches)
+            tally.broken += bool(listed)
+            found += (
+                Finding(
+                    clause=check.clause,
+                    subject=self.subject,
+                    phase=phase,
+                    scenario=scenario,
+                    expected=breach.expected,
+                    got=breach.got,
+                    exchanges=exchanges(),
+                    case=case(),
+                )
+                for breach in listed[:1]
+            )
+        return found
+
+    def _keep(self, phase: Phase, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            kept = self._tallies[phase].setdefault(finding.clause, _Tally()).findings
+            if len(kept) < MOST_FINDINGS:
+                kept.append(finding)
+
+    def _step(self, phase: Phase, total: int | None) -> None:
+        self._done += 1
+        self.progress(phase, self._done, total)
+
+    # ---------------------------------------------------------------------- fuzz and stateful
+
+    def _hunt(self, phase: Phase, run: Callable[[], object]) -> None:
+        """Run a Hypothesis test whose examples call :meth:`_hit` with what they found.
+
+        Clauses that an earlier phase saw broken are not shrunk again: their cases are plain
+        already.
+        """
+        self._settled = {
+            clause
+            for tallies in self._tallies.values()
+            for clause, tally in tallies.items()
+            if tally.broken
+        }
+
+        def shrunk() -> None:
+            # The last hit is the minimal example: Hypothesis runs it once more at the end.
+            self._keep(phase, self._hits[-1:])
+            self._settled |= {finding.clause for finding in self._hits[-1:]}
+
+        hunt(run, number=self.settings.seed, shrunk=shrunk)
+        self._settled = set()
+
+    def _hit(self, phase: Phase, findings: list[Finding]) -> None:
+        """Tell Hypothesis when an example broke a clause that is not settled."""
+        self._keep(phase, (f for f in findings if f.clause in self._settled))
+        new = [finding for finding in findings if finding.clause not in self._settled]
+        if new:
+            self._hits.append(new[0])
+            raise Broke(new[0].clause)
+
+
+def planned_clauses(
+    checks: Iterable[Check[Any]], contract: Contract, subject: Subject
+) -> Iterator[Clause]:
+    """Yield the clauses that checks are about, in the contract's order."""
+    named = {check.clause for check in checks}
+    for clause in contract.clauses:
+        if clause.id in named and subject in clause.subjects:
+            yield clause
+
+
+# -------------------------------------------------------------------------------- shown to people
+
+
+def redact_all(text: str, *credentials: Credentials) -> str:
+    """Return text without any secret or token of these credentials, encoded once or twice too."""
+    for each in credentials:
+        for secret in (each.access_key_secret, each.security_token):
+            if secret:
+                once = quote(secret.reveal(), safe="~")
+                for form in (secret.reveal(), once, quote(once, safe="~")):
+                    text = text.replace(form, REDACTED)
+    return text
+
+
+def exchange_text(
+    request: Request, reply: Response | None, *credentials: Credentials, failure: str = ""
+) -> Exchange:
+    """Return an exchange as text, redacted."""
+    head = [f"{request.method} {request.target}", *(f"{n}: {v}" for n, v in request.headers)]
+    asked = "\n".join((*head, "", request.body.decode("utf-8", "replace")))
+    if reply is None:
+        answered = failure or "no reply"
+    else:
+        head = [f"HTTP {reply.status}", *(f"{n}: {v}" for n, v in reply.headers)]
+        answered = "\n".join((*head, "", reply.body.decode("utf-8", "replace")))
+    return Exchange(
+        request=redact_all(asked, *credentials)[:_LONGEST_TEXT],
+        reply=redact_all(answered, *credentials)[:_LONGEST_TEXT],
+    )
+
+
+def new_request_id() -> str:
+    """Return a RequestId in S1's form."""
+    return uuid.uuid4().hex
+
+
+__all__ = [
+    "MOST_SHRUNK",
+    "BaseBench",
+    "Breach",
+    "Check",
+    "Settings",
+    "exchange_text",
+    "new_request_id",
+    "planned_clauses",
+    "redact_all",
+]

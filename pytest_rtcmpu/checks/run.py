@@ -1,0 +1,72 @@
+"""Running checks: what is planned, and everything that comes of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.checks.bench import BaseBench, Settings, planned_clauses
+from pytest_rtcmpu.checks.client import CLIENT_CHECKS, ClientBench
+from pytest_rtcmpu.checks.core import CannotRun, Phase, SubjectRun
+from pytest_rtcmpu.checks.endpoint import ENDPOINT_CHECKS, EndpointBench
+from pytest_rtcmpu.contract import Clause, Contract, Subject
+
+Bench = BaseBench[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run has come: cases done in a phase, of how many (None where nobody knows)."""
+
+    subject: Subject
+    phase: Phase
+    done: int
+    total: int | None
+
+
+def planned(
+    subject: Subject, settings: Settings, contract: Contract | None = None
+) -> tuple[tuple[Phase, Clause], ...]:
+    """Return the checks that the settings select, phase by phase, in the contract's order.
+
+    Raises CannotRun for a glob that matches no clause, naming the nearest ids.
+    """
+    judged_by = contract or _contract.load()
+    checks = CLIENT_CHECKS if subject == "client" else ENDPOINT_CHECKS
+    clauses = list(planned_clauses(checks, judged_by, subject))
+    everywhere = [clause.id for clause in judged_by.clauses]
+    for glob in settings.clauses:
+        if not any(fnmatchcase(clause, glob) for clause in everywhere):
+            near = difflib.get_close_matches(glob, everywhere, n=3, cutoff=0.3)
+            raise CannotRun(f"no clause matches {glob!r}; the nearest are {', '.join(near)}")
+    selected = [
+        clause
+        for clause in clauses
+        if not settings.clauses or any(fnmatchcase(clause.id, g) for g in settings.clauses)
+    ]
+    return tuple((phase, clause) for phase in settings.phases for clause in selected)
+
+
+def run_bench(
+    bench: Bench, settings: Settings, *, progress: Callable[[Progress], None] | None = None
+) -> SubjectRun:
+    """Run every planned check of a bench and return the results."""
+    subject = bench.subject
+
+    def tell(phase: Phase, done: int, total: int | None) -> None:
+        if progress is not None:
+            progress(Progress(subject=subject, phase=phase, done=done, total=total))
+
+    bench.progress = tell
+    results = tuple(
+        bench.result(phase, clause.id)
+        for phase, clause in planned(subject, settings, bench.contract)
+    )
+    return SubjectRun(subject=subject, target=bench.target, results=results)
+
+
+__all__ = ["Bench", "ClientBench", "EndpointBench", "Progress", "Settings", "planned", "run_bench"]

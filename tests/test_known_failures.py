@@ -1,0 +1,142 @@
+"""Known failures: what an entry excuses, and when it fails the run instead."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from pytest_rtcmpu import contract
+from pytest_rtcmpu.checks import known_failures
+from pytest_rtcmpu.checks.core import CannotRun, CheckResult, check_id
+from pytest_rtcmpu.checks.known_failures import Known
+
+TODAY = date(2030, 6, 15)
+CONTRACT = contract.load()
+CLAUSE = "request.parameter.once"
+OTHER = "request.values.unchanged"
+
+
+def result(phase, *, broken, clause=CLAUSE, exercised=5):
+    """Return a client's check result."""
+    return CheckResult(
+        check=check_id("client", phase, clause),
+        clause=clause,
+        subject="client",
+        phase=phase,
+        asserts="",
+        exercised=exercised,
+        broken=broken,
+    )
+
+
+def excuses(entry, *results):
+    """Return what one entry means today."""
+    known = Known(**{"id": CLAUSE, "reason": "because", **entry})
+    return known_failures.excuses([known], results, CONTRACT, today=TODAY)
+
+
+DOCUMENTED = f"client/documented/{CLAUSE}"
+PAIRWISE = f"client/pairwise/{CLAUSE}"
+FUZZ = f"client/fuzz/{CLAUSE}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "results", "excused"),
+    [
+        ({}, [("documented", 1)], {DOCUMENTED}),
+        ({}, [("documented", 1), ("pairwise", 1)], {DOCUMENTED, PAIRWISE}),
+        ({}, [("documented", 1), ("pairwise", 0)], {DOCUMENTED}),
+        ({}, [("documented", 1), ("fuzz", 1)], {DOCUMENTED}),
+        ({"flaky": True}, [("documented", 1), ("fuzz", 1)], {DOCUMENTED, FUZZ}),
+        ({"id": DOCUMENTED}, [("documented", 1), ("pairwise", 1)], {DOCUMENTED}),
+        ({"id": FUZZ, "flaky": True}, [("documented", 1), ("fuzz", 1)], {FUZZ}),
+        ({"expires": TODAY}, [("documented", 1)], {DOCUMENTED}),
+        ({"flaky": True}, [("documented", 0), ("fuzz", 0)], set()),
+        ({"id": OTHER}, [("documented", 1)], set()),
+        ({}, [], set()),
+    ],
+)
+def test_an_entry_excuses_its_breaches(entry, results, excused):
+    """A clause is excused in fixed phases, a check by itself, and fuzz only when it is flaky."""
+    found = excuses(entry, *(result(phase, broken=broken) for phase, broken in results))
+    assert set(found.reasons) == excused
+    assert set(found.reasons.values()) <= {"because"}
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("entry", "results", "problem"),
+    [
+        ({}, [("documented", 0)], "holds now"),
+        ({}, [("documented", 0), ("fuzz", 1)], "holds now"),
+        ({"id": DOCUMENTED}, [("documented", 0), ("pairwise", 1)], "holds now"),
+        ({"id": "request.parameter.onc"}, [], f"no such clause or check; did you mean {CLAUSE}"),
+        ({"id": "client/documented/nothing"}, [], "no such clause or check"),
+        ({"id": "endpoint/documented/" + CLAUSE}, [], "no such clause or check"),
+        ({"expires": date(2030, 6, 14)}, [("documented", 1)], "out of date since 2030-06-14"),
+        ({"id": FUZZ}, [("fuzz", 1)], "needs flaky = true"),
+    ],
+)
+def test_a_wrong_entry_is_a_problem(entry, results, problem):
+    """An entry that holds, matches nothing, is out of date, or fits no fuzz is a problem."""
+    found = excuses(entry, *(result(phase, broken=broken) for phase, broken in results))
+    assert [problem in text for text in found.problems] == [True]
+
+
+def test_an_expired_entry_excuses_nothing():
+    """What is out of date fails the run twice: by itself and by the breach."""
+    assert excuses({"expires": date(2030, 1, 1)}, result("documented", broken=1)).reasons == {}
+
+
+def test_what_was_not_exercised_has_not_held():
+    """An entry whose check was never exercised in this run is not said to hold."""
+    assert excuses({}, result("documented", broken=0, exercised=0)).problems == ()
+
+
+def test_a_file_is_read(tmp_path):
+    """A file's entries come in its order, with a date and a flag where it has them."""
+    path = tmp_path / "known.toml"
+    path.write_text(
+        '[[known]]\nid = "a"\nreason = "r"\n'
+        '[[known]]\nid = "b"\nreason = "s"\nexpires = 2030-12-31\nflaky = true\n'
+    )
+    assert known_failures.read(path) == (
+        Known(id="a", reason="r"),
+        Known(id="b", reason="s", expires=date(2030, 12, 31), flaky=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('[[known]]\nreason = "r"', "entry 1: id is missing"),
+        ('[[known]]\nid = "a"', "entry 1: reason is missing"),
+        ('[[known]]\nid = "a"\nreason = " "', "reason: expected a sentence"),
+        ('[[known]]\nid = 3\nreason = "r"', "id: expected a clause or check id, got 3"),
+        ('[[known]]\nid = "a"\nreason = "r"\nexpires = "soon"', "expires: expected a date"),
+        (
+            '[[known]]\nid = "a"\nreason = "r"\nexpires = 2030-01-01T00:00:00Z',
+            "expires: expected a date",
+        ),
+        ('[[known]]\nid = "a"\nreason = "r"\nflaky = 1', "flaky: expected true or false, got 1"),
+        ('[[known]]\nid = "a"\nreason = "r"\nuntil = 1', "unknown field 'until'"),
+        ('[[known]]\nid="a"\nreason="r"\n[[known]]\nid="a"\nreason="s"', "a: listed twice"),
+        ("known = 3", r"expected only \[\[known\]\] entries"),
+        ("[other]", r"expected only \[\[known\]\] entries"),
+        ("known = [3]", "expected a table, got 3"),
+        ("[[known", "known.toml: "),
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path, text, wrong):
+    """What is wrong with a file's form is said before anything is run."""
+    path = tmp_path / "known.toml"
+    path.write_text(text)
+    with pytest.raises(CannotRun, match=wrong):
+        known_failures.read(path)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    """A file that cannot be read is no empty file."""
+    with pytest.raises(CannotRun, match="No such file"):
+        known_failures.read(tmp_path / "known.toml")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, NoReturn
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import requests
+import urllib3
 
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import errors, signing, wire
 from pytest_rtcmpu.contract import Contract
-from pytest_rtcmpu.credentials import REDACTED, Credentials
+from pytest_rtcmpu.credentials import REDACTED, Credentials, Secret, redact
 from pytest_rtcmpu.messages import Request, Response
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.rules import Pairs
@@ -96,26 +99,13 @@ class Client:
         self._contract = contract or _contract.load()
         service = self._contract.service
         self.endpoint = endpoint or f"{service.schemes[0]}://{service.host}"
-        parts = urlsplit(self.endpoint)
-        if (
-            parts.scheme not in service.schemes
-            or not parts.hostname
-            or parts.path not in ("", service.path)
-        ):
-            raise ValueError(
-                f"endpoint: expected a URL such as {service.schemes[0]}://{service.host}, "
-                f"got {self.endpoint!r}"
-            )
+        self._host = _host(self.endpoint, self._contract)
         _expect("credentials", isinstance(credentials, Credentials), "Credentials", credentials)
-        _expect("signature", signature in self._contract.signatures, "'1.0' or 'v3'", signature)
-        _expect("method", method in service.methods, " or ".join(service.methods), method)
-        _expect("user_panes_from", user_panes_from in (0, 1), "0 or 1", user_panes_from)
-        _expect(
-            "reply_format",
-            reply_format is None or reply_format in service.formats,
-            "JSON, XML or None",
-            reply_format,
-        )
+        _one_of("signature", signature, self._contract.signatures)
+        _one_of("method", method, service.methods)
+        _one_of("user_panes_from", user_panes_from, self._contract.parameter("UserPanes").bases)
+        _one_of("reply_format", reply_format, (*service.formats, None))
+        _expect("timeout", _is_timeout(timeout), "seconds above 0, or two of them", timeout)
         self.credentials = credentials
         self.signature = signature
         self.method = method
@@ -125,7 +115,8 @@ class Client:
         self.reply_format = reply_format
         self._now = now
         self._nonce = nonce
-        self._host = parts.netloc.rpartition("@")[2]
+        if credentials.security_token:
+            logging.getLogger("urllib3.connectionpool").addFilter(_hide_token)
 
     def __repr__(self) -> str:
         return (
@@ -169,6 +160,8 @@ class Client:
         envelope: Callable[[Envelope], Envelope] | None = None,
     ) -> Request:
         """Return the signed request for raw pairs, without sending it."""
+        _expect_texts("action", [action])
+        _expect_texts("pairs", [text for pair in pairs for text in pair])
         scheme = self._contract.signatures[self.signature]
         plain = Envelope(
             method=self.method,
@@ -191,11 +184,33 @@ class Client:
 
         Sending one request twice repeats its nonce.
         """
-        received = self.exchange(request)
-        return self._judge(received, action or self._contract.service.action)
+        # What was received, and the library's own exceptions, may hold the security token. They
+        # live in frames that are gone when the outcome is raised: a traceback shows none of them.
+        outcome = self._outcome(request, action or self._contract.service.action)
+        if isinstance(outcome, errors.RTCMPUError):
+            raise outcome
+        return outcome
 
     def exchange(self, request: Request) -> Response:
         """Send a prepared request and return what comes, unjudged. Raises TransportError."""
+        received = self._received(request)
+        if isinstance(received, errors.TransportError):
+            raise received
+        return received
+
+    def _outcome(self, request: Request, action: str) -> Reply | errors.RTCMPUError:
+        received = self._received(request)
+        if isinstance(received, errors.TransportError):
+            return received
+        return self._judge(received.status, received.body, action)
+
+    def _received(self, request: Request) -> Response | errors.TransportError:
+        try:
+            return self._transmit(request)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as e:
+            return self._transport_error(e)
+
+    def _transmit(self, request: Request) -> Response:
         # What was signed goes out as it is: requests would quote a URL of its own anew.
         prepared = self.session.prepare_request(requests.Request(request.method, self.endpoint))
         prepared.url = f"{self.endpoint.rstrip('/')}{request.target}"
@@ -206,13 +221,10 @@ class Client:
         if request.method == "POST":
             prepared.headers["Content-Length"] = str(len(request.body))
         settings = self.session.merge_environment_settings(self.endpoint, {}, None, None, None)
-        try:
-            received = self.session.send(
-                prepared, timeout=self.timeout, allow_redirects=False, **settings
-            )
-            body = received.content
-        except requests.RequestException as error:
-            self._raise_transport(error)
+        received = self.session.send(
+            prepared, timeout=self.timeout, allow_redirects=False, **settings
+        )
+        body = received.content
         return Response(
             status=received.status_code, headers=tuple(received.headers.items()), body=body
         )
@@ -220,51 +232,70 @@ class Client:
     def _common(self, name: str) -> str:
         return next(p.value or "" for p in self._contract.common_parameters if p.name == name)
 
-    def _raise_transport(self, error: requests.RequestException) -> NoReturn:
+    def _transport_error(self, error: Exception) -> errors.TransportError:
         # The library's own exceptions name the whole URL, and with it the security token.
-        kind = (
-            errors.TransportTimeout
-            if isinstance(error, requests.Timeout)
-            else errors.TransportError
-        )
-        text = _without_query(str(error))
-        raise kind(f"{self.endpoint}: {type(error).__name__}: {self._redact(text)}") from None
+        kind = errors.TransportTimeout if _is_late(error) else errors.TransportError
+        text = re.sub(r"\?\S+", "?…", str(error))
+        return kind(f"{self.endpoint}: {type(error).__name__}: {self._redact(text)}")
 
     def _redact(self, text: str) -> str:
-        token = self.credentials.security_token
-        for secret in (self.credentials.access_key_secret, token):
+        return redact(text, *self._secret_forms())
+
+    def _secret_forms(self) -> Iterator[Secret]:
+        """The secrets as they are, and percent-encoded once and twice, with either hex digits."""
+        for secret in (self.credentials.security_token, self.credentials.access_key_secret):
             if secret:
                 once = quote(secret.reveal(), safe="~")
-                for form in (secret.reveal(), once, quote(once, safe="~")):
-                    text = text.replace(form, REDACTED)
-        return text
+                for form in (quote(once, safe="~"), once, secret.reveal()):
+                    yield Secret(form)
+                    yield Secret(re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form))
 
-    def _judge(self, received: Response, action: str) -> Reply:
-        http_status = received.status
+    def _judge(self, http_status: int, body: bytes, action: str) -> Reply | errors.RTCMPUError:
+        def unreadable(reason: str) -> errors.UnreadableReply:
+            return errors.UnreadableReply(self._redact(reason), http_status=http_status)
+
         try:
-            fields = wire.decode_reply(received.body, action=action)
+            fields = wire.decode_reply(body, action=action, redact=self._redact)
         except errors.UnreadableReply as error:
-            reason = self._redact(error.reason)
-            raise errors.UnreadableReply(reason, http_status=http_status) from None
+            return unreadable(error.reason)
         request_id = fields.get("RequestId")
         # contract: "A reply is a failure when it has a Code, whatever its HTTP status."
         if fields.get("Code") not in (None, ""):
-            raise errors.api_error(
+            return errors.api_error(
                 code=str(fields["Code"]),
                 message=self._redact(str(fields.get("Message") or "")),
                 http_status=http_status,
                 request_id=str(request_id) if request_id else None,
             )
         if not isinstance(request_id, str) or not request_id:
-            raise errors.UnreadableReply(
-                f"expected a RequestId or a Code, got a reply with {sorted(fields)}",
-                http_status=http_status,
-            )
+            return unreadable(f"expected a RequestId or a Code, got a reply with {sorted(fields)}")
         if http_status != 200:
-            raise errors.UnreadableReply(
-                f"expected a Code, got only RequestId {request_id}", http_status=http_status
-            )
+            return unreadable(f"expected a Code, got only RequestId {request_id}")
         return Reply(request_id=request_id, http_status=http_status, fields=fields)
+
+
+def _host(endpoint: str, contract: Contract) -> str:
+    """Return the host and port of a base URL. Raises ValueError for what is none."""
+    service = contract.service
+    try:
+        parts = urlsplit(endpoint)
+        _ = parts.port
+    except (AttributeError, ValueError):
+        parts = urlsplit("")
+    if (
+        parts.scheme not in service.schemes
+        or not parts.hostname
+        or parts.path not in ("", service.path)
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
+        # A password that stands before an @ is not to be shown.
+        shown = repr(endpoint) if "@" not in parts.netloc else "one with a user in it"
+        raise ValueError(
+            f"endpoint: expected a URL such as {service.schemes[0]}://{service.host}, got {shown}"
+        )
+    return parts.netloc
 
 
 def _expect(name: str, holds: bool, expected: str, got: object) -> None:
@@ -272,9 +303,49 @@ def _expect(name: str, holds: bool, expected: str, got: object) -> None:
         raise ValueError(f"{name}: expected {expected}, got {got!r}")
 
 
-def _without_query(text: str) -> str:
-    before, mark, _ = text.partition("?")
-    return f"{before}{mark}…" if mark else text
+def _one_of(name: str, got: object, known: Iterable[object]) -> None:
+    values = list(known)
+    # 1.0 and True equal 1, and are none of the values all the same.
+    holds = any(got == value and type(got) is type(value) for value in values)
+    _expect(name, holds, " or ".join(map(repr, values)), got)
+
+
+def _is_timeout(timeout: object) -> bool:
+    """Whether requests can wait so long; ``None`` is for ever."""
+    if isinstance(timeout, tuple):
+        return (
+            len(timeout) == 2
+            and not any(isinstance(part, tuple) for part in timeout)
+            and all(map(_is_timeout, timeout))
+        )
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float | None):
+        return False
+    return timeout is None or timeout > 0
+
+
+def _expect_texts(name: str, texts: Iterable[object]) -> None:
+    """Refuse what cannot be sent, before anything secret stands beside it."""
+    for text in texts:
+        try:
+            _expect(name, isinstance(text, str), "str", text)
+            str(text).encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{name}: expected text that UTF-8 can carry, got {text!r}") from None
+
+
+def _is_late(error: BaseException) -> bool:
+    """Whether no reply came in time; a body that stalls is a ConnectionError to requests."""
+    late = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+    return isinstance(error, late) or any(isinstance(reason, late) for reason in error.args)
+
+
+def _hide_token(record: logging.LogRecord) -> bool:
+    """Hide a security token in what urllib3 logs: it writes whole URLs."""
+    text = record.getMessage()
+    if "SecurityToken=" in text:
+        record.msg = re.sub(r"(SecurityToken=)[^&\s]*", rf"\g<1>{REDACTED}", text)
+        record.args = ()
+    return True
 
 
 def _request(

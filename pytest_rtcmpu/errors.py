@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_rtcmpu import contract as _contract
 
 if TYPE_CHECKING:
+    from pytest_rtcmpu.contract import Contract, ErrorRow
     from pytest_rtcmpu.rules import Problem
 
 
@@ -41,6 +42,9 @@ class InvalidTask(RTCMPUError, ValueError):
         lines = "".join(f"\n  {problem}" for problem in problems)
         plural = "" if len(problems) == 1 else "s"
         super().__init__(f"{len(problems)} problem{plural}{lines}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.problems,))
 
 
 class TransportError(RTCMPUError):
@@ -84,7 +88,7 @@ class APIError(RTCMPUError):
         self.message = message
         self.http_status = http_status
         self.request_id = request_id
-        rows = _contract.load().errors_by_code.get(code, ())
+        rows = _rows(code)
         # The operation's own table speaks first; a sister operation's ids are not ours.
         rows = tuple(row for row in rows if row.table == rows[0].table)
         matching = tuple(row for row in rows if row.http_status == http_status)
@@ -116,29 +120,44 @@ class UndocumentedError(APIError):
     """A Code that nobody documents."""
 
 
-_FAMILIES: dict[str, type[APIError]] = {"gateway": GatewayError, "StartMPUTask": StartMPUTaskError}
+#: The class for the Codes of a table; the tables of other operations are the service's.
+_FAMILIES: dict[str, type[APIError]] = {"gateway": GatewayError}
+
+
+@cache
+def _contracts() -> tuple[Contract, ...]:
+    """Every edition, the default one first: it speaks for the Codes that it lists."""
+    default = _contract.load()
+    others = (name for name in _contract.editions() if name != default.edition)
+    return (default, *map(_contract.load, others))
+
+
+def _rows(code: str) -> tuple[ErrorRow, ...]:
+    """The rows of a Code in the first edition that lists it."""
+    return next((c.errors_by_code[code] for c in _contracts() if code in c.errors_by_code), ())
 
 
 @cache
 def _own_classes() -> dict[str, type[StartMPUTaskError]]:
-    """The classes of the StartMPUTask table, one a Code, by class name."""
+    """The classes of the operation's own tables, one a Code, by class name."""
     made: dict[str, type[StartMPUTaskError]] = {}
-    for row in _contract.load().errors:
-        if row.table == "StartMPUTask":
+    for contract in _contracts():
+        for row in contract.errors:
             name = row.code.replace(".", "")
-            doc = f"{row.code} (HTTP {row.http_status}): {row.meaning} Source: {row.source}."
-            made[name] = type(name, (StartMPUTaskError,), {"__doc__": doc, "__module__": __name__})
+            if row.table == contract.service.action and name not in made:
+                doc = f"{row.code} (HTTP {row.http_status}): {row.meaning} Source: {row.source}."
+                names = {"__doc__": doc, "__module__": __name__}
+                made[name] = type(name, (StartMPUTaskError,), names)
     return made
 
 
 def error_class(code: str) -> type[APIError]:
     """Return the class that a reply with this Code is raised as."""
-    own = _own_classes().get(code.replace(".", ""))
-    rows = _contract.load().errors_by_code.get(code)
-    if rows is None:
+    rows = _rows(code)
+    if not rows:
         return UndocumentedError
-    if own is not None and rows[0].table == "StartMPUTask":
-        return own
+    if rows[0].table == _contract.load().service.action:
+        return _own_classes()[code.replace(".", "")]
     return _FAMILIES.get(rows[0].table, ServiceError)
 
 

@@ -119,7 +119,7 @@ class UserPane:
         _raise_problems(contract or _DEFAULT, pairs, problems, only=parameter.name)
         object.__setattr__(self, "pane_id", int(pane_id))
         object.__setattr__(self, "user_id", user_id)
-        object.__setattr__(self, "source_type", SourceType(source_type))
+        object.__setattr__(self, "source_type", _member(SourceType, source_type))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +133,7 @@ class StartMPUTask:
     layout_ids: one layout or more of 1 to 11, or registered in the contract given.
     user_panes: none or more :class:`UserPane`.
     stream_url: an absolute ``rtmp://`` URL with host and path.
+    others: pairs of parameters that only another edition has, as they stand on the wire.
     contract: the contract to judge by, where it is not the default edition as it stands.
 
     Raises InvalidTask, which lists every problem with parameter, expected, got and clause.
@@ -147,6 +148,7 @@ class StartMPUTask:
     layout_ids: tuple[int, ...]
     user_panes: tuple[UserPane, ...] = ()
     stream_url: str
+    others: tuple[tuple[str, str], ...] = ()
     contract: InitVar[Contract | None] = None
 
     def __init__(
@@ -161,9 +163,11 @@ class StartMPUTask:
         stream_url: str,
         background_color: int = 0,
         user_panes: Iterable[UserPane] = (),
+        others: Iterable[tuple[str, str]] = (),
         contract: Contract | None = None,
     ) -> None:
         judge_by = contract or _DEFAULT
+        others = tuple(others)
         given = {
             "app_id": app_id,
             "channel_id": channel_id,
@@ -176,7 +180,9 @@ class StartMPUTask:
             "stream_url": stream_url,
         }
         pairs, problems = _pairs(judge_by, given)
-        _raise_problems(judge_by, pairs, problems)
+        problems += _foreign_problems(judge_by, others)
+        _raise_problems(judge_by, [*pairs, *others], problems)
+        given["others"] = others
         given["task_profile"] = _member(TaskProfile, task_profile)
         given["media_encode"] = _member(MediaEncode, media_encode)
         for name, value in given.items():
@@ -190,7 +196,7 @@ class StartMPUTask:
         if user_panes_from not in _BASES:
             raise ValueError(f"user_panes_from: expected one of {_BASES}, got {user_panes_from!r}")
         pairs, _ = _pairs(_DEFAULT, vars(self), {"UserPanes": user_panes_from})
-        return pairs
+        return [*pairs, *self.others]
 
     @classmethod
     def from_wire(cls, pairs: Pairs, *, contract: Contract | None = None) -> Self:
@@ -210,6 +216,8 @@ class StartMPUTask:
             raise InvalidTask(tuple(problems))
         given: dict[str, Any] = {}
         for p in judge_by.parameters:
+            if p.name not in _FIELDS:
+                continue
             if p.name in found.scalars:
                 given[_field(p.name)] = _value(p, found.scalars[p.name])
             elif p.kind == "integer-list":
@@ -219,12 +227,17 @@ class StartMPUTask:
                 structs = found.structs.get(p.name, {})
                 given[_field(p.name)] = [
                     UserPane(
-                        **{_field(f.name): _value(f, structs[i][f.name]) for f in p.fields},
+                        **{
+                            _field(f.name): _value(f, structs[i][f.name])
+                            for f in p.fields
+                            if f.name in _FIELDS
+                        },
                         contract=contract,
                     )
                     for i in sorted(structs)
                 ]
-        return cls(**given, contract=contract)
+        others = [pair for pair in pairs if _is_foreign(judge_by, pair[0])]
+        return cls(**given, others=others, contract=contract)
 
 
 _FIELDS = {
@@ -240,6 +253,26 @@ _FIELDS = {
 def _field(name: str) -> str:
     """The Python name of a parameter: ``stream_url`` for ``StreamURL``."""
     return _FIELDS[name]
+
+
+def _is_foreign(contract: Contract, name: str) -> bool:
+    """Whether a wire name is of a parameter that only another edition has."""
+    by_name = contract.parameters_by_wire_name
+    parameter = by_name.get(name) or by_name.get(name.partition(".")[0])
+    return parameter is not None and parameter.name not in _FIELDS
+
+
+def _foreign_problems(contract: Contract, others: Iterable[tuple[str, str]]) -> Iterable[Problem]:
+    return (
+        Problem(
+            path="others",
+            expected="parameters of another edition",
+            got=rules.shown(name),
+            clause=contract.clause("request.parameter.once"),
+        )
+        for name, _ in others
+        if not _is_foreign(contract, name)
+    )
 
 
 def _tuple(items: object) -> object:
@@ -277,6 +310,10 @@ def _scalar_text(p: Parameter, value: object) -> str | None:
     return value
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
 _EXPECTED = {"integer-list": "a list of int", "struct-list": "a list of UserPane"}
 
 
@@ -291,7 +328,7 @@ def _type_problem(contract: Contract, p: Parameter, path: str, value: object) ->
     return Problem(
         path=path,
         expected=expected,
-        got=f"{type(value).__name__} {rules.shown(repr(value))[1:-1]}",
+        got=f"{type(value).__name__} {_cut(repr(value))}",
         clause=contract.clause("request.integer.form" if integer else "request.utf-8"),
     )
 
@@ -302,6 +339,8 @@ def _struct_pairs(
     pairs: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for part in parameter.fields:
+        if part.name not in _FIELDS:
+            continue
         value = values[_field(part.name)]
         text = _scalar_text(part, value)
         path = f"{prefix}.{part.name}"
@@ -319,7 +358,9 @@ def _pairs(
     pairs: list[tuple[str, str]] = []
     problems: list[Problem] = []
     for p in contract.parameters:
-        value = given.get(_FIELDS.get(p.name, ""))
+        if p.name not in _FIELDS:
+            continue
+        value = given[_field(p.name)]
         if not p.bases:
             text = _scalar_text(p, value)
             if text is None:

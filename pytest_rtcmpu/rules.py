@@ -218,7 +218,7 @@ def _url(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Iterat
         )
         return
     # "StreamURL is valid when it is an absolute rtmp:// URL with a host and a non-empty path."
-    if not url.scheme or not host or url.path in ("", "/"):
+    if not url.scheme or not host or not url.path:
         yield run.problem("url", name, path, "an absolute URL with host and path", shown(text))
 
 

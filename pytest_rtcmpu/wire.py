@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
@@ -15,6 +15,8 @@ from pytest_rtcmpu.errors import UnreadableReply
 from pytest_rtcmpu.messages import Request
 
 FORM = "application/x-www-form-urlencoded"
+#: The root of an XML failure (S2 111550).
+ERROR_ROOT = "Error"
 
 
 def parse_pairs(raw: str | bytes) -> list[tuple[str, str]]:
@@ -22,7 +24,7 @@ def parse_pairs(raw: str | bytes) -> list[tuple[str, str]]:
 
     ``+`` is a space. What is no UTF-8 becomes U+FFFD, as it would at a gateway.
     """
-    text = raw.decode("latin-1") if isinstance(raw, bytes) else raw
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
     return parse_qsl(text, keep_blank_values=True)
 
 
@@ -72,18 +74,25 @@ def encode_reply(
     if reply_format == "JSON":
         body = json.dumps(dict(fields), ensure_ascii=False, separators=(",", ":"))
         return "application/json;charset=utf-8", body.encode("utf-8", "replace")
-    inner = "".join(
-        f"<{name}>{escape(_NOT_IN_XML.sub(chr(0xFFFD), value))}</{name}>" for name, value in fields
-    )
+    inner = "".join(f"<{name}>{_xml_text(value)}</{name}>" for name, value in fields)
     document = f"<?xml version='1.0' encoding='UTF-8'?><{root}>{inner}</{root}>"
     return "text/xml;charset=utf-8", document.encode()
 
 
-def decode_reply(body: bytes, *, action: str) -> Mapping[str, object]:
+def _xml_text(value: str) -> str:
+    # A reader of XML takes a bare carriage return for a line feed.
+    return escape(_NOT_IN_XML.sub(chr(0xFFFD), value), {"\r": "&#13;"})
+
+
+def decode_reply(
+    body: bytes, *, action: str, redact: Callable[[str], str] = str
+) -> Mapping[str, object]:
     """Return the fields of a reply, JSON or XML, whichever it is.
 
+    redact: what the text goes through before a part of it is shown in a message.
+
     Raises UnreadableReply for anything that is no reply of this API: an empty body, an HTML page,
-    truncated or other JSON than an object, XML with another root.
+    truncated or other JSON than an object, XML with another root, an error without a Code.
     """
     try:
         text = body.decode("utf-8-sig").strip()
@@ -92,29 +101,40 @@ def decode_reply(body: bytes, *, action: str) -> Mapping[str, object]:
     if not text:
         raise UnreadableReply("expected a JSON or XML reply, got an empty body")
     if text.startswith("<"):
-        return _decode_xml(text, action)
+        return _decode_xml(text, action, redact)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UnreadableReply(f"expected JSON, got {_excerpt(text)}: {error}") from None
+        shown = _excerpt(redact(text))
+        raise UnreadableReply(f"expected JSON, got {shown}: {error}") from None
     if not isinstance(value, dict):
-        raise UnreadableReply(f"expected a JSON object, got {_excerpt(text)}")
+        raise UnreadableReply(f"expected a JSON object, got {_excerpt(redact(text))}")
     return value
 
 
-def _decode_xml(text: str, action: str) -> Mapping[str, object]:
-    # A reply has no use for a document type, and entities are how XML is made to explode.
-    if "<!DOCTYPE" in text[:1024].upper():
-        raise UnreadableReply(f"expected an XML reply, got a document: {_excerpt(text)}")
+class _NoDocument(ElementTree.TreeBuilder):
+    """Refuses a document type: a reply has no use for one, and entities make XML explode."""
+
+    def doctype(self, *_: object) -> None:
+        raise UnreadableReply("")
+
+
+def _decode_xml(text: str, action: str, redact: Callable[[str], str]) -> Mapping[str, object]:
+    shown = _excerpt(redact(text))
     try:
-        root = ElementTree.fromstring(text)
+        root = ElementTree.fromstring(text, ElementTree.XMLParser(target=_NoDocument()))
+    except UnreadableReply:
+        raise UnreadableReply(f"expected an XML reply, got a document: {shown}") from None
     except ElementTree.ParseError as error:
-        raise UnreadableReply(f"expected XML, got {_excerpt(text)}: {error}") from None
-    if root.tag not in (f"{action}Response", "Error"):
+        raise UnreadableReply(f"expected XML, got {shown}: {error}") from None
+    if root.tag not in (f"{action}Response", ERROR_ROOT):
         raise UnreadableReply(
-            f"expected <{action}Response> or <Error>, got <{root.tag}>: {_excerpt(text)}"
+            f"expected <{action}Response> or <{ERROR_ROOT}>, got <{root.tag}>: {shown}"
         )
-    return {child.tag: child.text or "" for child in root}
+    fields = {child.tag: child.text or "" for child in root}
+    if root.tag == ERROR_ROOT and not fields.get("Code"):
+        raise UnreadableReply(f"expected a Code in <{ERROR_ROOT}>, got none: {shown}")
+    return fields
 
 
 def _excerpt(text: str) -> str:

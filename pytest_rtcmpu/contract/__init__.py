@@ -286,9 +286,13 @@ def editions() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
-@cache
 def load(edition: str = DEFAULT_EDITION) -> Contract:
     """Return the contract of an edition. Raises ContractError for an unknown edition."""
+    return _load(edition)
+
+
+@cache
+def _load(edition: str) -> Contract:
     if edition not in editions():
         raise ContractError(_unknown("edition", edition, editions()))
     return parse(resources.files(__name__).joinpath(f"{edition}.toml").read_text("utf-8"))

@@ -183,7 +183,7 @@ class Page:
         self.command("Input.insertText", text=text)
 
     def press(self, key, code, text=""):
-        """Press a key: ``press("Enter", 13, "\\r")``."""
+        r"""Press a key: ``press("Enter", 13, "\r")``."""
         given = {"key": key, "windowsVirtualKeyCode": code}
         self.command("Input.dispatchKeyEvent", type="keyDown", text=text, **given)
         self.command("Input.dispatchKeyEvent", type="keyUp", **given)
@@ -197,8 +197,7 @@ class Page:
     def requests(self):
         """The addresses this tab has asked for so far."""
         return [
-            event["params"]["request"]["url"]
-            for event in self._events("Network.requestWillBeSent")
+            event["params"]["request"]["url"] for event in self._events("Network.requestWillBeSent")
         ]
 
     @property
@@ -226,8 +225,10 @@ def chromium(*, timeout=30.0):
     back, answers = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER, str(commands), str(answers), path]
-            + [*FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            [
+                *(sys.executable, "-c", LAUNCHER, str(commands), str(answers)),
+                *(path, *FLAGS, f"--user-data-dir={profile}", "about:blank"),
+            ],
             pass_fds=(commands, answers),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -5,8 +5,6 @@ from pytest_rtcmpu.contract import load
 from pytest_rtcmpu.report.ledger import ledgers
 
 CONTRACT = load()
-#: One clause of each breach, for each subject.
-FAILING = {"client": "media-encode.known", "endpoint": "task-existed"}
 
 
 def of(subject, *, breach="failure"):

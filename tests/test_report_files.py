@@ -1,0 +1,259 @@
+"""Report files: the format follows the name, and nothing leaks into them."""
+
+import json
+import os
+import stat
+from html import escape
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reports import both, broken, everything, held, of, run, subject_run
+
+from pytest_rtcmpu.contract import parse
+from pytest_rtcmpu.credentials import Secret
+from pytest_rtcmpu.report import check_path, ledgers, summary, write
+from pytest_rtcmpu.report.github import annotate
+from pytest_rtcmpu.report.html import to_html
+from pytest_rtcmpu.report.json_report import dumps, to_json
+from pytest_rtcmpu.report.junit import to_junit
+
+FAILING = of("client")[0]
+STARTS = {"json": b"{", "html": b"<!doctype html>", "xml": b"<?xml", "JSON": b"{"}
+
+
+class Markup(HTMLParser):
+    """Reads a page: its tags, its text, and whether every tag is closed."""
+
+    VOID = frozenset({"meta", "input", "rect"})
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.open, self.texts = [], [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        """Keep a tag, open until it is closed."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """Keep a tag that closes itself."""
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        """Close the last open tag, which must be this one."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        """Keep text."""
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize("suffix", STARTS)
+def test_suffix_chooses_the_format(tmp_path, suffix):
+    """The name's suffix says which format is written, and no other file is left behind."""
+    path = tmp_path / f"report.{suffix}"
+    write(path, *everything())
+    assert path.read_bytes().startswith(STARTS[suffix])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["report.txt", "report", "report.json.gz", ".json"])
+def test_unknown_suffix(tmp_path, name):
+    """Another suffix is refused, and the three are named."""
+    with pytest.raises(ValueError, match=r"expected a name ending in \.json, \.html or \.xml"):
+        write(tmp_path / name, *everything())
+
+
+def test_missing_directory(tmp_path):
+    """A directory that does not exist is named; it can be asked for before the run."""
+    path = tmp_path / "missing" / "report.json"
+    with pytest.raises(FileNotFoundError, match=r"the directory .*missing does not exist"):
+        check_path(path)
+    with pytest.raises(FileNotFoundError, match=r"the directory .*missing does not exist"):
+        write(path, *everything())
+
+
+def test_replaced_as_a_whole(tmp_path, monkeypatch):
+    """When writing goes wrong the old report stands, and nothing else is left."""
+    path = tmp_path / "report.json"
+    path.write_text("old")
+
+    def no_space(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("pathlib.Path.replace", no_space)
+    with pytest.raises(OSError, match="no space left"):
+        write(path, *everything())
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
+def test_mode(tmp_path):
+    """A report is as readable as any new file."""
+    (tmp_path / "other").touch()
+    write(tmp_path / "report.json", *everything())
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def every_format(made, **given):
+    """The same run in all formats, as text."""
+    return {
+        "terminal": summary(*made, width=100, color=False, **given),
+        "verbose": summary(*made, width=100, color=True, verbose=True, **given),
+        "json": dumps(to_json(*made, **given)).decode(),
+        "html": to_html(*made, **given),
+        "junit": to_junit(*made, **given).decode(),
+        "github": "\n".join(annotate(made[1], **given)),
+    }
+
+
+def test_secrets_do_not_leak(monkeypatch):
+    """No report holds a secret of the environment, or one that a case carries."""
+    monkeypatch.setenv("RTCMPU_ACCESS_KEY_SECRET", "s3cr3t-of-the-environment")
+    case = {"credentials": {"access_key_secret": Secret("s3cr3t-of-the-case")}}
+    made = both(broken(FAILING, case=case), held(of("client")[1]))
+    for name, text in every_format(made).items():
+        assert "s3cr3t" not in text, name
+    assert (
+        "**********"
+        in json.loads(every_format(made)["json"])["subjects"][0]["clauses"][0]["findings"][0][
+            "case"
+        ]["credentials"]["access_key_secret"]
+    )
+
+
+def test_same_run_same_files():
+    """The same run gives the same reports, byte for byte."""
+    assert every_format(everything()) == every_format(everything())
+
+
+EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'&amp;]]>"
+EVIL_CONTRACT = """
+edition = "2019-05"
+title = '''EVIL'''
+parameters = []
+common_parameters = []
+silences = []
+layouts = { built_in = [], reserved_up_to = 0 }
+errors = {}
+enums = {}
+signatures = {}
+[[sources]]
+id = "S1"
+title = '''EVIL'''
+[[levels]]
+id = '''EVIL'''
+meaning = '''EVIL'''
+breach = "failure"
+[service]
+host = ""
+path = ""
+schemes = []
+methods = []
+action = ""
+formats = []
+timestamp_format = ""
+timestamp_pattern = ""
+timestamp_window_seconds = 0
+request_id_patterns = []
+string_to_sign_suffix = ""
+source = ""
+level = ""
+[[clauses]]
+id = '''EVIL'''
+subjects = ["client"]
+level = '''EVIL'''
+source = '''S1 EVIL'''
+text = '''EVIL'''
+quote = '''EVIL'''
+why = '''EVIL'''
+""".replace("EVIL'''", EVIL.replace("'", "") + "'''")
+
+
+def test_markup_is_text_everywhere():
+    """Markup in any field of a run or of the contract is shown as text by the page."""
+    from pytest_rtcmpu.checks.core import CheckResult, Exchange, Finding
+
+    clause = EVIL.replace("'", "")
+    finding = Finding(
+        clause=clause,
+        subject="client",
+        phase="documented",
+        scenario=EVIL,
+        expected=EVIL,
+        got=EVIL,
+        exchanges=(Exchange(request=EVIL, reply=EVIL),),
+    )
+    results = [
+        CheckResult(
+            check=f"{EVIL}{number}",
+            clause=clause,
+            subject="client",
+            phase="documented",
+            asserts=EVIL,
+            exercised=1,
+            broken=1,
+            findings=(finding,),
+        )
+        for number in range(2)
+    ]
+    part = subject_run(*results, target=EVIL, notes=(EVIL,), complete=False)
+    made = run(part, part, edition=EVIL)
+    known = {f"{EVIL}0": EVIL}
+    page = Markup(to_html(made, ledgers(made, parse(EVIL_CONTRACT), known=known), problems=[EVIL]))
+    assert page.open == []
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+    assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
+    assert "alert(1)" in "".join(page.texts)
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(st.text(st.characters()))
+def test_any_text_is_html(text):
+    """Whatever a subject sent, the page is UTF-8 and its tags are closed."""
+    texts = {"scenario": text, "expected": text, "got": text}
+    page = to_html(*both(broken(FAILING, **texts), target=text, notes=(text,)), problems=[text])
+    page.encode("utf-8")
+    assert Markup(page).open == []
+
+
+def test_page_stands_alone():
+    """The page names nothing that would have to be fetched, and forbids it too."""
+    page = Markup(to_html(*everything()))
+    attributes = [(name, value) for _, given in page.tags for name, value in given.items()]
+    assert not [pair for pair in attributes if pair[0] in ("src", "href", "action", "style")]
+    policy = next(given["content"] for _, given in page.tags if "http-equiv" in given)
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert "url(" not in to_html(*everything())
+    assert "@import" not in to_html(*everything())
+
+
+def test_page_has_the_source_in_its_language():
+    """The source's wording is marked as Chinese, and the reason stands beside it."""
+    page = to_html(*everything())
+    clauses = [entry.clause for each in everything()[1] for entry in each.entries]
+    quotes = {escape(clause.quote) for clause in clauses if clause.quote}
+    reasons = {escape(clause.why) for clause in clauses if clause.why}
+    assert {q for q in quotes if f'<span lang="zh">{q}</span>' not in page} == set()
+    assert {r for r in reasons if f"<strong>Why so:</strong> {r}" not in page} == set()
+
+
+def test_page_labels_every_control():
+    """Every control has a label of its own."""
+    page = Markup(to_html(*everything()))
+    inputs = [given for tag, given in page.tags if tag == "input"]
+    labels = {given.get("for") for tag, given in page.tags if tag == "label"}
+    search = [given for given in inputs if given["type"] == "search"]
+    assert [given["id"] in labels for given in search] == [True]
+    boxes = [given for given in inputs if given["type"] == "checkbox"]
+    assert len(boxes) == 8
+    assert sum(tag == "label" and "for" not in given for tag, given in page.tags) == len(boxes)

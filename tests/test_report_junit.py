@@ -1,0 +1,182 @@
+"""JUnit XML and GitHub annotations: what CI servers are told."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reports import both, broken, everything, held, of
+
+from pytest_rtcmpu.report.github import SHOWN, annotate
+from pytest_rtcmpu.report.junit import to_junit
+
+FAILING, OTHER = of("client")[:2]
+READING = of("client", breach="report")[0]
+KNOWN = {f"client/documented/{FAILING}": "issue 17"}
+
+
+def cases(made, **given):
+    """The test cases of a run, by class and name."""
+    root = ET.fromstring(to_junit(*made, **given))
+    return {(case.get("classname"), case.get("name")): case for case in root.iter("testcase")}
+
+
+def outcome(case):
+    """The tags that say how a case ended, with their messages."""
+    ends = ("failure", "error", "skipped", "system-out")
+    return [(child.tag, child.get("message")) for child in case if child.tag in ends]
+
+
+#: name: what was found → the case, and how it ends.
+CASES = {
+    "held": (both(held(FAILING)), ("client.documented", FAILING), []),
+    "broken": (
+        both(broken(FAILING)),
+        ("client.documented", FAILING),
+        [("failure", "expected MediaEncode=0, got no MediaEncode")],
+    ),
+    "a reading broken": (
+        both(broken(READING)),
+        ("client.documented", READING),
+        [("system-out", None)],
+    ),
+    "a reading broken, strictly": (
+        both(broken(READING), strict=True),
+        ("client.documented", READING),
+        [("failure", "expected MediaEncode=0, got no MediaEncode")],
+    ),
+    "known": (
+        both(broken(FAILING), known=KNOWN),
+        ("client.documented", FAILING),
+        [("skipped", "known failure: issue 17")],
+    ),
+    "known elsewhere": (
+        both(broken(FAILING), broken(FAILING, phase="fuzz"), known=KNOWN),
+        ("client.fuzz", FAILING),
+        [("failure", "expected MediaEncode=0, got no MediaEncode")],
+    ),
+    "without a case": (
+        both(held(FAILING, exercised=0)),
+        ("client.documented", FAILING),
+        [("skipped", "not exercised")],
+    ),
+    "never run": (
+        both(held(FAILING)),
+        ("client", OTHER),
+        [("skipped", "not exercised: no check was run")],
+    ),
+    "incomplete": (
+        both(held(FAILING), complete=False, notes=("worker gw1 crashed",)),
+        ("client", "the run is complete"),
+        [("error", "incomplete: worker gw1 crashed")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("made", "name", "expected"), CASES.values(), ids=CASES)
+def test_case(made, name, expected):
+    """A check is a test case that ends as its clause came out."""
+    assert outcome(cases(made)[name]) == expected
+
+
+def test_properties():
+    """A case's properties name its clause, level, source, phase and check."""
+    case = cases(both(broken(FAILING, times=2)))["client.documented", FAILING]
+    assert {p.get("name"): p.get("value") for p in case.iter("property")} == {
+        "clause": FAILING,
+        "level": "companion",
+        "source": "S2 111548",
+        "phase": "documented",
+        "check": f"client/documented/{FAILING}",
+        "exercised": "3",
+        "broken": "2",
+    }
+
+
+def test_failure_tells_the_exchange():
+    """A failure's text holds the clause's text, the request and the reply."""
+    case = cases(both(broken(FAILING)))["client.documented", FAILING]
+    said = case.find("failure").text
+    assert "The call goes to path / of the service's host. (1 of 3 checks broken)" in said
+    assert "request:\nGET /?Action=StartMPUTask&Signature=**********\nHost: " in said
+    assert 'reply:\nHTTP/1.1 200 OK\n\n{"RequestId": "0f"}' in said
+
+
+def test_reading_tells_its_breach():
+    """A reading's breach that does not fail is told in a passed case."""
+    case = cases(both(broken(READING)))["client.documented", READING]
+    assert case.find("system-out").text.startswith("Broken, reported, not failing: ")
+
+
+def test_problems():
+    """What else fails the run is a failure of its own."""
+    found = cases(both(held(FAILING)), problems=["known failure x passes now"])
+    assert outcome(found["rtcmpu", "known failure x passes now"]) == [
+        ("failure", "known failure x passes now")
+    ]
+
+
+def test_counts():
+    """Suites and the whole state how many cases they hold and how those ended."""
+    root = ET.fromstring(to_junit(*everything()))
+    for element in (root, *root):
+        found = list(element.iter("testcase"))
+        assert element.get("tests") == str(len(found))
+        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped",) * 2):
+            assert element.get(attribute) == str(sum(case.find(tag) is not None for case in found))
+    assert root.get("failures") == "6"
+
+
+def test_names_do_not_repeat():
+    """No two cases of a suite have the same class and name: servers merge those."""
+    for suite in ET.fromstring(to_junit(*everything())):
+        names = [(case.get("classname"), case.get("name")) for case in suite.iter("testcase")]
+        assert len(names) == len(set(names))
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(st.text(st.characters()))
+def test_any_text_is_xml(text):
+    """Whatever a subject sent, the file is well-formed XML."""
+    texts = {"scenario": text, "expected": text, "got": text}
+    made = both(broken(FAILING, **texts), broken(READING, **texts), target=text, notes=(text,))
+    ET.fromstring(to_junit(*made, problems=[text]))
+
+
+def test_annotation():
+    """A failing breach is an error, a reading's a warning, each on one line."""
+    made = both(broken(FAILING), broken(READING))
+    error, warning = annotate(made[1])
+    assert error == (
+        f"::error title={FAILING} broken by client shop.rtc%3Astart::"
+        "The call goes to path / of the service's host. (companion, S2 111548)%0A"
+        "expected MediaEncode=0%0Agot no MediaEncode%0Ain documented, TaskProfile=4IN_720P"
+    )
+    assert warning.startswith(f"::warning title={READING} broken by ")
+
+
+def test_annotation_escapes():
+    """What a subject sent cannot end an annotation or start another."""
+    evil = "100%\r\n::error::x, y: z\x1b"
+    for line in annotate(both(broken(FAILING, got=evil), target=evil)[1], problems=[evil]):
+        assert line.isprintable()
+        title, _, message = line.removeprefix("::error title=").partition("::")
+        assert not set(title) & set("\r\n:,")
+        assert "100%25\\r" in message or "100%25\\r" in title
+
+
+def test_annotations_of_a_lost_part():
+    """A lost part of the run and a problem are errors; a run in which all holds gives none."""
+    made = both(held(FAILING), complete=False, notes=("worker gw1 crashed",))
+    assert annotate(made[1], problems=["x"]) == [
+        "::error title=rtcmpu%3A problem::x",
+        "::error title=rtcmpu%3A client%3A the run is incomplete::worker gw1 crashed",
+    ]
+    assert annotate(both(held(FAILING))[1]) == []
+
+
+def test_annotations_say_how_many_are_left_out():
+    """GitHub shows ten of a kind: when there are more, the tenth says how many."""
+    lines = annotate(both(*map(broken, of("client")[:30]))[1])
+    assert len(lines) == SHOWN
+    assert lines[-1] == "::error title=rtcmpu::and 21 more: see the report"

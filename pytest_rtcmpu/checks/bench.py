@@ -126,6 +126,10 @@ class BaseBench(Generic[O]):
         self._count += 1
         return f"{stem}-{self._run_token}-{self._count}"
 
+    def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
+        """Run a saved case again, signed afresh, and return what breaks its clause."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Let go of everything."""
 

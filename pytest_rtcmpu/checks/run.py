@@ -11,7 +11,7 @@ from typing import Any
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, planned_clauses
 from pytest_rtcmpu.checks.client import CLIENT_CHECKS, ClientBench
-from pytest_rtcmpu.checks.core import CannotRun, Phase, SubjectRun
+from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Phase, SubjectRun
 from pytest_rtcmpu.checks.endpoint import ENDPOINT_CHECKS, EndpointBench
 from pytest_rtcmpu.contract import Clause, Contract, Subject
 
@@ -54,7 +54,10 @@ def planned(
 def run_bench(
     bench: Bench, settings: Settings, *, progress: Callable[[Progress], None] | None = None
 ) -> SubjectRun:
-    """Run every planned check of a bench and return the results."""
+    """Run every planned check of a bench and return the results.
+
+    After Ctrl-C, what has been found out so far: an incomplete run.
+    """
     subject = bench.subject
 
     def tell(phase: Phase, done: int, total: int | None) -> None:
@@ -62,11 +65,22 @@ def run_bench(
             progress(Progress(subject=subject, phase=phase, done=done, total=total))
 
     bench.progress = tell
-    results = tuple(
-        bench.result(phase, clause.id)
-        for phase, clause in planned(subject, settings, bench.contract)
-    )
-    return SubjectRun(subject=subject, target=bench.target, results=results)
+    checks = planned(subject, settings, bench.contract)
+    results: list[CheckResult] = []
+    try:
+        for phase, clause in checks:
+            results.append(bench.result(phase, clause.id))
+    except KeyboardInterrupt:
+        # The phase that was running is not run again when it is asked for the rest.
+        rest = [bench.result(p, c.id) for p, c in checks[len(results) :] if p == phase]
+        return SubjectRun(
+            subject=subject,
+            target=bench.target,
+            results=(*results, *rest),
+            complete=False,
+            notes=(f"interrupted in {phase}",),
+        )
+    return SubjectRun(subject=subject, target=bench.target, results=tuple(results))
 
 
 __all__ = ["Bench", "ClientBench", "EndpointBench", "Progress", "Settings", "planned", "run_bench"]

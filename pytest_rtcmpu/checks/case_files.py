@@ -1,0 +1,109 @@
+"""Saved cases: one file for each finding, enough to run it again with a fresh signature."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_rtcmpu.checks.core import CannotRun, Finding, SubjectRun, check_id
+from pytest_rtcmpu.checks.targets import Target
+
+SCHEMA = "rtcmpu-case/1"
+#: Where cases are saved unless something else is asked for; kept out of version control.
+FOLDER = Path(".rtcmpu", "cases")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A saved finding. ``test`` is the pytest node id of the test that shows it."""
+
+    target: Target
+    clause: str
+    phase: str
+    scenario: str
+    expected: str
+    got: str
+    seed: int
+    test: str
+    case: Mapping[str, Any]
+
+    @property
+    def check(self) -> str:
+        """The id of the check that found it."""
+        return f"{self.target.subject}/{self.phase}/{self.clause}"
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What a bench's ``replay`` is given."""
+        return {**self.case, "clause": self.clause}
+
+
+def node_name(phase: str, clause: str) -> str:
+    """Return the name of the test that is one check."""
+    return f"test_contract[{phase}-{clause}]"
+
+
+def node_id(target: Target) -> str:
+    """Return the pytest node that holds a target's checks when an option names it."""
+    return target.option.removeprefix("--")
+
+
+def cases(run: SubjectRun, target: Target, *, seed: int, node: str) -> Iterator[tuple[str, Case]]:
+    """Yield (file name, case) for each finding of a run; ``node`` holds its tests.
+
+    A name depends on the target and the check alone, so that a new run replaces the last one's.
+    """
+    tag = hashlib.sha256(f"{target.kind} {target.name}".encode()).hexdigest()[:6]
+    for result in run.results:
+        for number, finding in enumerate(result.findings, start=1):
+            if finding.case:
+                stem = re.sub(r"[^\w.-]", "-", check_id(run.subject, result.phase, result.clause))
+                yield f"{stem}-{tag}-{number}.json", _case(finding, target, seed, node)
+
+
+def _case(finding: Finding, target: Target, seed: int, node: str) -> Case:
+    return Case(
+        target=target,
+        clause=finding.clause,
+        phase=finding.phase,
+        scenario=finding.scenario,
+        expected=finding.expected,
+        got=finding.got,
+        seed=seed,
+        test=f"{node}::{node_name(finding.phase, finding.clause)}",
+        case=finding.case,
+    )
+
+
+def save(folder: Path, named: Iterable[tuple[str, Case]]) -> list[Path]:
+    """Write cases and return their paths. Raises CannotRun when they cannot be written."""
+    paths = []
+    for name, case in named:
+        try:
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                (folder / ".gitignore").write_text("*\n")
+            path = folder / name
+            text = json.dumps({"schema": SCHEMA, **asdict(case)}, indent=2, ensure_ascii=True)
+            path.write_text(f"{text}\n", "ascii")
+        except OSError as error:
+            raise CannotRun(f"cases cannot be saved: {error}") from None
+        paths.append(path)
+    return paths
+
+
+def read(path: str | os.PathLike[str]) -> Case:
+    """Return a saved case. Raises CannotRun for what is none."""
+    try:
+        data = json.loads(Path(path).read_text("utf-8"))
+        if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
+            raise CannotRun(f"{path}: expected a saved case of {SCHEMA}")
+        return Case(**{**data, "target": Target(**data["target"])})
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CannotRun(f"{path}: not a saved case: {error}") from None

@@ -1,0 +1,110 @@
+"""What is checked, as it was named: a callable, a command, a URL, or this package's own pair."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.contract import Subject
+from pytest_rtcmpu.credentials import TEST_CREDENTIALS, Credentials
+
+if TYPE_CHECKING:
+    from pytest_rtcmpu.checks.run import Bench, Settings
+    from pytest_rtcmpu.checks.testee import Testee
+
+#: How a target is reached. ``test`` is a class in somebody's tests, which only pytest can run.
+Kind = Literal["callable", "command", "url", "own", "test"]
+
+OPTIONS: Mapping[Kind, str] = {
+    "callable": "--rtcmpu-client",
+    "command": "--rtcmpu-client-command",
+    "url": "--rtcmpu-endpoint",
+    "own": "--rtcmpu-endpoint",
+}
+
+OWN_CLIENT = "pytest_rtcmpu.checks.own:start"
+OWN_ENDPOINT = "pytest_rtcmpu.Endpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One client or endpoint to check. ``name`` is how its user named it."""
+
+    subject: Subject
+    kind: Kind
+    name: str
+
+    @property
+    def option(self) -> str:
+        """The pytest option that checks this target."""
+        return OPTIONS[self.kind]
+
+    def testee(self) -> Testee:
+        """Return the client. Raises CannotRun for a name that names none."""
+        from pytest_rtcmpu.adapters.line_protocol import CommandTestee
+        from pytest_rtcmpu.checks.testee import load_callable
+
+        if self.subject != "client" or self.kind not in ("callable", "command"):
+            raise CannotRun(f"{self.name}: cannot be run from here; name another target")
+        return CommandTestee(self.name) if self.kind == "command" else load_callable(self.name)
+
+    @contextmanager
+    def bench(self, settings: Settings, credentials: Credentials) -> Iterator[Bench]:
+        """Run it on a bench. Raises CannotRun for a target that cannot be run."""
+        from contextlib import ExitStack, closing
+
+        from pytest_rtcmpu.adapters.server import Server
+        from pytest_rtcmpu.checks.run import ClientBench, EndpointBench
+        from pytest_rtcmpu.endpoint import Endpoint
+
+        with ExitStack() as stack:
+            bench: Bench
+            if self.subject == "client":
+                bench = ClientBench(self.testee(), settings)
+            elif self.kind == "own":
+                endpoint = Endpoint(credentials, warn=lambda _: None)
+                server = stack.enter_context(Server(endpoint.handle))
+                bench = EndpointBench(server.url, credentials, settings)
+                bench.target = self.name
+            else:
+                bench = EndpointBench(self.name, credentials, settings)
+            yield stack.enter_context(closing(bench))
+
+
+def callable_target(name: str) -> Target:
+    """Return a client that is ``package.module:callable``."""
+    return Target(subject="client", kind="callable", name=name)
+
+
+def command_target(command: str | Sequence[str]) -> Target:
+    """Return a client that is a command: one string, or its arguments."""
+    name = command if isinstance(command, str) else shlex.join(command)
+    return Target(subject="client", kind="command", name=name)
+
+
+def endpoint_target(name: str) -> Target:
+    """Return an endpoint at a URL, or the package's own by the name of its class."""
+    kind: Kind = "own" if name == OWN_ENDPOINT else "url"
+    return Target(subject="endpoint", kind=kind, name=name)
+
+
+#: What is checked where nothing is named.
+OWN = (callable_target(OWN_CLIENT), endpoint_target(OWN_ENDPOINT))
+
+
+def credentials_from(environment: Mapping[str, str] = os.environ) -> Credentials:
+    """Return the access key that RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET hold.
+
+    The test key when neither is set. Raises CannotRun when only one is.
+    """
+    names = ("RTCMPU_ACCESS_KEY_ID", "RTCMPU_ACCESS_KEY_SECRET")
+    key_id, secret = (environment.get(name, "") for name in names)
+    if bool(key_id) != bool(secret):
+        there, missing = names if key_id else reversed(names)
+        raise CannotRun(f"{there} is set and {missing} is not; set both, or neither")
+    return Credentials(key_id, secret) if key_id else TEST_CREDENTIALS

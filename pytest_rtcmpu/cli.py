@@ -1,0 +1,438 @@
+"""``rtcmpu``: contract checks from a shell.
+
+Exit status: 0 all holds, 1 something is broken, 2 it could not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shlex
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.checks.core import PHASES, CannotRun, Phase, Run, SubjectRun
+from pytest_rtcmpu.contract import ContractError
+
+if TYPE_CHECKING:
+    from pytest_rtcmpu.checks.known_failures import Known
+    from pytest_rtcmpu.checks.run import Progress, Settings
+    from pytest_rtcmpu.checks.targets import Target
+
+HELD, BROKEN, COULD_NOT_RUN = 0, 1, 2
+#: As wide as the lines of a summary get where nobody says how wide the page is.
+_PIPED_WIDTH = 160
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what it does, in a line, and the function that gets the arguments after it."""
+
+    summary: str
+    run: Callable[[list[str]], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="rtcmpu",
+        description="Contract checks for StartMPUTask of Alibaba Cloud RTC.",
+        epilog="\n".join(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
+    given = parser.parse_args(arguments[:1])
+    try:
+        return COMMANDS[given.command].run(arguments[1:])
+    except (CannotRun, ContractError) as error:
+        _complain(f"rtcmpu: {error}")
+    except KeyboardInterrupt:
+        _complain("rtcmpu: interrupted")
+    except Exception:
+        _complain(f"rtcmpu: a defect of rtcmpu itself\n{traceback.format_exc()}")
+    return COULD_NOT_RUN
+
+
+# ---------------------------------------------------------------------------------------- check
+
+
+def _check(arguments: list[str]) -> int:
+    from pytest_rtcmpu.checks import known_failures
+    from pytest_rtcmpu.checks.case_files import FOLDER
+    from pytest_rtcmpu.checks.run import Settings, run_bench
+    from pytest_rtcmpu.checks.targets import credentials_from
+    from pytest_rtcmpu.report import check_path
+
+    parser = argparse.ArgumentParser(
+        prog="rtcmpu check",
+        usage=(
+            "rtcmpu check [options]\n"
+            "       rtcmpu check client [options] package.module:callable …\n"
+            "       rtcmpu check client [options] -- COMMAND …\n"
+            "       rtcmpu check endpoint [options] URL …"
+        ),
+        description=(
+            "Check clients or endpoints, side by side; by default the package's own client and "
+            "its own endpoint."
+        ),
+        epilog=(
+            "Endpoints are called with the access key in RTCMPU_ACCESS_KEY_ID and "
+            "RTCMPU_ACCESS_KEY_SECRET, testid and testsecret unless set. "
+            "Exit status: 0 all holds, 1 a clause is broken, 2 it could not run."
+        ),
+    )
+    defaults = Settings()
+    parser.add_argument("target", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--phase",
+        action="append",
+        type=_phases,
+        metavar="PHASE",
+        help=f"{', '.join(PHASES)}; repeatable, or with commas; all by default",
+    )
+    parser.add_argument(
+        "--clause", action="append", default=[], metavar="GLOB", help="only these; repeatable"
+    )
+    parser.add_argument("--strict", action="store_true", help="breaches of readings fail too")
+    parser.add_argument(
+        "--max-examples",
+        type=_positive,
+        default=defaults.max_examples,
+        metavar="N",
+        help="examples of fuzz and of stateful (%(default)s)",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="a random one, which is shown")
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=defaults.timeout,
+        metavar="SECONDS",
+        help="for one start, or one reply (%(default)s)",
+    )
+    parser.add_argument(
+        "--report",
+        action="append",
+        type=_reporting(check_path),
+        default=[],
+        metavar="FILE",
+        help=".json, .html or .xml (JUnit); repeatable",
+    )
+    parser.add_argument("--known-failures", metavar="FILE", help="a TOML file, see the docs")
+    parser.add_argument(
+        "--save-cases",
+        type=Path,
+        default=FOLDER,
+        metavar="DIR",
+        help="where findings are saved for rtcmpu replay (%(default)s)",
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="every clause and finding")
+    before, command = _split(arguments)
+    given = parser.parse_intermixed_args(before)
+    seed = random.SystemRandom().randrange(2**32) if given.seed is None else given.seed
+    settings = Settings(
+        phases=tuple(p for p in PHASES if p in sum(given.phase, ())) if given.phase else PHASES,
+        clauses=tuple(given.clause),
+        max_examples=given.max_examples,
+        seed=seed,
+        timeout=given.timeout,
+    )
+    targets = _selected(_targets(given.target, command), settings)
+    known = known_failures.read(given.known_failures) if given.known_failures else ()
+    credentials = credentials_from(os.environ)
+    began = time.monotonic()
+    subjects: list[SubjectRun] = []
+    for target in targets:
+        if subjects and not subjects[-1].complete:
+            subjects.append(_not_run(target))
+            continue
+        with target.bench(settings, credentials) as bench, _Progress(target) as progress:
+            subjects.append(run_bench(bench, settings, progress=progress))
+    run = Run(
+        edition=_contract.DEFAULT_EDITION,
+        seed=seed,
+        strict=given.strict,
+        phases=settings.phases,
+        subjects=tuple(subjects),
+        seconds=time.monotonic() - began,
+    )
+    return _tell(run, targets, known, given)
+
+
+def _not_run(target: Target) -> SubjectRun:
+    return SubjectRun(
+        subject=target.subject,
+        target=target.name,
+        results=(),
+        complete=False,
+        notes=("not begun: interrupted",),
+    )
+
+
+def _tell(
+    run: Run, targets: Sequence[Target], known: Sequence[Known], given: argparse.Namespace
+) -> int:
+    """Print and write what came of a run, and return the exit status."""
+    from pytest_rtcmpu import report
+    from pytest_rtcmpu.checks import case_files, known_failures
+    from pytest_rtcmpu.report.github import annotate
+
+    contract = _contract.load(run.edition)
+    results = [result for subject in run.subjects for result in subject.results]
+    excuses = known_failures.excuses(known, results, contract, today=date.today())
+    ledgers = report.ledgers(run, contract, known=excuses.reasons)
+    terminal = sys.stdout.isatty()
+    _say(
+        report.summary(
+            run,
+            ledgers,
+            width=shutil.get_terminal_size().columns if terminal else _PIPED_WIDTH,
+            color=terminal and not os.environ.get("NO_COLOR"),
+            verbose=given.verbose,
+            problems=excuses.problems,
+        )
+    )
+    saved = [
+        path
+        for subject, target in zip(run.subjects, targets, strict=True)
+        for path in case_files.save(
+            given.save_cases,
+            case_files.cases(subject, target, seed=run.seed, node=case_files.node_id(target)),
+        )
+    ]
+    if saved:
+        _say(f"{len(saved)} saved; to see one again: rtcmpu replay {saved[0]}")
+    for path in given.report:
+        report.write(path, run, ledgers, problems=excuses.problems)
+        _say(f"report: {path}")
+    if os.environ.get("GITHUB_ACTIONS"):
+        for line in annotate(ledgers, problems=excuses.problems):
+            _say(line)
+    if not all(subject.complete for subject in run.subjects):
+        return COULD_NOT_RUN
+    status = report.exit_status(ledgers, problems=excuses.problems)
+    # Zero checks is never success, of none of several targets.
+    if status == HELD and not all(each.checks for each in ledgers):
+        return COULD_NOT_RUN
+    return status
+
+
+def _targets(words: Sequence[str], command: Sequence[str]) -> tuple[Target, ...]:
+    """Return what the arguments name; ``command`` is what stands after ``--``."""
+    from pytest_rtcmpu.checks import targets
+
+    subject, *names = words or [""]
+    if subject == "endpoint" and not command:
+        return _unique(map(targets.endpoint_target, names)) or targets.OWN[1:]
+    if subject == "client":
+        found = [*map(targets.callable_target, names)]
+        if command:
+            found.append(targets.command_target(command))
+        return _unique(found) or targets.OWN[:1]
+    if not words and not command:
+        return targets.OWN
+    if subject == "endpoint":
+        raise CannotRun("an endpoint is named by its URL; a command can only be a client")
+    raise CannotRun(f"expected client or endpoint, got {subject or '--'!r}")
+
+
+def _unique(targets: Iterable[Target]) -> tuple[Target, ...]:
+    return tuple(dict.fromkeys(targets))
+
+
+def _selected(targets: tuple[Target, ...], settings: Settings) -> tuple[Target, ...]:
+    """Return the targets that the settings select a check for, once their names are right."""
+    from pytest_rtcmpu.checks.run import planned
+    from pytest_rtcmpu.checks.targets import OWN
+
+    selected = tuple(target for target in targets if planned(target.subject, settings))
+    if not selected or (selected != targets and targets != OWN):
+        raise CannotRun(f"nothing is selected for {targets[0].subject}s: zero checks is no success")
+    for target in selected:
+        if target.kind == "callable":
+            target.testee()
+    return selected
+
+
+class _Progress:
+    """How far a target's run has come: one line that changes, or a line for each phase."""
+
+    def __init__(self, target: Target) -> None:
+        self._name = f"{target.subject} {target.name}"
+        self._terminal = sys.stderr.isatty()
+        self._now: Progress | None = None
+        self._began = self._shown = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_phase()
+
+    def __call__(self, now: Progress) -> None:
+        """Show it, not more often than an eye can follow."""
+        if self._now is None or self._now.phase != now.phase:
+            self._end_phase()
+            self._began = time.monotonic()
+        self._now = now
+        if self._terminal and time.monotonic() - self._shown > 0.1:
+            self._shown = time.monotonic()
+            of = f" of {now.total}" if now.total else ""
+            width = shutil.get_terminal_size().columns - 1
+            line = f"{self._name}: {now.phase}: {now.done}{of} cases"[:width]
+            print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _end_phase(self) -> None:
+        if self._terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        elif self._now is not None:
+            seconds = time.monotonic() - self._began
+            _complain(f"{self._name}: {self._now.phase}: {self._now.done} cases, {seconds:.1f} s")
+        self._now = None
+
+
+# --------------------------------------------------------------------- replay, explain, contract
+
+
+def _replay(arguments: list[str]) -> int:
+    from pytest_rtcmpu.checks import case_files
+    from pytest_rtcmpu.checks.run import Settings
+    from pytest_rtcmpu.checks.targets import OPTIONS, credentials_from
+
+    parser = argparse.ArgumentParser(
+        prog="rtcmpu replay",
+        usage="rtcmpu replay FILE [--target TARGET | -- COMMAND …]",
+        description="Run a saved case again, signed afresh, and say whether it is fixed.",
+        epilog="Exit status: 0 fixed, 1 still broken, 2 it could not run.",
+    )
+    parser.add_argument("file", metavar="FILE", help="a case that rtcmpu check saved")
+    parser.add_argument("--target", help="run it on another callable or URL")
+    parser.add_argument("--timeout", type=_seconds, default=Settings().timeout, metavar="SECONDS")
+    before, command = _split(arguments)
+    given = parser.parse_args(before)
+    case = case_files.read(given.file)
+    target = case.target
+    if given.target or command:
+        names = [given.target] if given.target else []
+        *_, target = _targets([target.subject, *names], command)
+    settings = Settings(seed=case.seed, timeout=given.timeout)
+    with target.bench(settings, credentials_from(os.environ)) as bench:
+        findings = bench.replay(case.request)
+        if not findings and not bench.result("documented", case.clause).exercised:
+            raise CannotRun(f"{target.name} no longer gets as far as {case.clause}")
+    _say(f"{target.subject} {target.name}: {case.clause} ({case.phase}, {case.scenario})")
+    for finding in findings[:1]:
+        _say(f"  expected  {finding.expected}\n  got       {finding.got}")
+        for exchange in finding.exchanges:
+            _say(f"\n{exchange.request}\n\n{exchange.reply}\n")
+    _say("STILL BROKEN" if findings else "FIXED")
+    if target.kind in OPTIONS:
+        option = shlex.quote(f"{target.option}={target.name}")
+        _say(
+            f"pytest node: {case.test}\n"
+            f"with: pytest {option} --rtcmpu-phase={case.phase} --rtcmpu-clause={case.clause}"
+        )
+    else:
+        _say(f"pytest node: {case.test}")
+    return BROKEN if findings else HELD
+
+
+def _explain(arguments: list[str]) -> int:
+    from pytest_rtcmpu.explain import explain
+
+    parser = argparse.ArgumentParser(
+        prog="rtcmpu explain",
+        description="Say what a Code, a clause or a silence means, where it stands, what to do.",
+    )
+    parser.add_argument("name", help="such as TaskExisted, media-encode.zero or silence.rtmps")
+    _say(explain(parser.parse_args(arguments).name, _contract.load()))
+    return HELD
+
+
+def _print_contract(arguments: list[str]) -> int:
+    from pytest_rtcmpu.explain import as_json, as_markdown
+
+    parser = argparse.ArgumentParser(
+        prog="rtcmpu contract", description="Print the whole contract, with every source."
+    )
+    parser.add_argument("--format", choices=("markdown", "json"), default="markdown")
+    contract = _contract.load()
+    if parser.parse_args(arguments).format == "json":
+        _say(json.dumps(as_json(contract), ensure_ascii=False, indent=2))
+    else:
+        _say(as_markdown(contract))
+    return HELD
+
+
+COMMANDS: Mapping[str, Command] = {
+    "check": Command("check clients and endpoints, clause by clause", _check),
+    "replay": Command("run a saved case again: fixed, or still broken", _replay),
+    "explain": Command("what a Code or a clause means, and what to do", _explain),
+    "contract": Command("print the whole contract, as Markdown or JSON", _print_contract),
+}
+
+
+# ------------------------------------------------------------------------------ small necessities
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return what stands before the first ``--``, and what stands after it."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _say(text: str) -> None:
+    """Print, though nobody may be reading any more."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes stdout once more at the end, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _phases(text: str) -> tuple[Phase, ...]:
+    wanted = [name.strip() for name in text.split(",")]
+    wrong = [name for name in wanted if name not in PHASES]
+    if wrong:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r}: expected one of {', '.join(PHASES)}")
+    return tuple(phase for phase in PHASES if phase in wanted)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text}")
+    return number
+
+
+def _reporting(check_path: Callable[[str], Path]) -> Callable[[str], Path]:
+    """Return an argument type that refuses a report which could not be written."""
+
+    def report(text: str) -> Path:
+        try:
+            return check_path(text)
+        except (ValueError, OSError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return report

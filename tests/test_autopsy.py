@@ -782,6 +782,16 @@ def test_secret_sent_as_signature_is_not_shown():
     assert "slash" not in result.explain() + repr(result)
 
 
+def test_secret_in_a_changed_parameter_is_not_shown():
+    """A secret whose repr is spelt otherwise than itself is recognised in a cause, too."""
+    secret = "back\\slash"
+    result = examine(
+        get([("a", secret)], sign_1_0([("a", "1")], secret)), secret, candidates={"a": ["1"]}
+    )
+    assert ids(result) == ["parameter-changed"]
+    assert "slash" not in result.explain() + repr(result)
+
+
 def test_security_token_is_not_shown_under_another_name():
     """A security token that stands in another parameter, too, shows there neither."""
     pairs = [("SecurityToken", TOKEN), ("StreamURL", f"rtmp://example.com/{TOKEN}")]

@@ -68,6 +68,7 @@ class _Exchange:
 class Call:
     """A call as the endpoint recorded it.
 
+    task: the task that its parameters describe; of one sent twice the first counts.
     pairs: every parameter of query and form, decoded, in order, duplicates too.
     signature: ``1.0`` or ``v3``: which one the request came with.
     reply_format: ``JSON`` or ``XML``: what it asked for, by Format or by leaving it out.
@@ -106,7 +107,7 @@ class Call:
     def task(self) -> StartMPUTask | None:
         """The task the parameters describe, or ``None`` when they break a rule."""
         try:
-            return StartMPUTask.from_wire(self.pairs, contract=self.contract)
+            return StartMPUTask.from_wire(_once(self.pairs), contract=self.contract)
         except InvalidTask:
             return None
 
@@ -123,6 +124,12 @@ class Diagnosis:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _with_zone(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("now: expected a datetime with a time zone, got a naive one")
+    return moment
 
 
 class Endpoint:
@@ -269,9 +276,7 @@ class Endpoint:
     def set_clock(self, now: Callable[[], datetime] | datetime | None) -> None:
         """Set the clock: to a moment where it stands still, a function, or ``None`` for real."""
         if isinstance(now, datetime):
-            if now.tzinfo is None:
-                raise ValueError("now: expected a datetime with a time zone, got a naive one")
-            moment = now
+            moment = _with_zone(now)
             self._now: Callable[[], datetime] = lambda: moment
         else:
             self._now = now or _utc_now
@@ -359,7 +364,7 @@ class Endpoint:
             common=common,
             authorization=authorization,
             reply_format=wanted if wanted in self.contract.service.formats else default,
-            now=self._now(),
+            now=_with_zone(self._now()),
         )
 
     def _v3_common(
@@ -536,7 +541,8 @@ class Endpoint:
             if self._nonces.get(old) == expiry:
                 del self._nonces[old]
         nonce = (exchange.common["AccessKeyId"], exchange.common["SignatureNonce"])
-        if nonce in self._nonces:
+        # One whose timestamp lay ahead may stand before it in the queue.
+        if nonce in self._nonces and self._nonces[nonce] >= exchange.now:
             raise self._refuse("SignatureNonce", "unique")
         moment = wire.parse_timestamp(exchange.common["Timestamp"], self.contract)
         expires = (moment or exchange.now) + self._window

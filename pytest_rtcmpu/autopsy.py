@@ -195,6 +195,12 @@ _READINGS: dict[Kind, tuple[_Reading, ...]] = {
 # --- the search ------------------------------------------------------------------------------
 
 
+#: How many pairs the plans of one search may sign in all. The number of plans grows with that of
+#: the pairs; ten thousand of them would keep an endpoint busy for an hour. A request with a hundred
+#: parameters needs about 130 000.
+_MOST_WORK = 300_000
+
+
 @dataclass(slots=True)
 class _Search:
     """Tries plans against the signature that came; what was tried is not tried again."""
@@ -202,6 +208,12 @@ class _Search:
     secret: Secret
     received: dict[bytes, Cause | None]
     tried: set[object] = field(default_factory=set)
+    work: int = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Tell whether the search was given up."""
+        return self.work > _MOST_WORK
 
     def is_new(self, plan: Plan, message: str) -> bool:
         """Tell whether a plan differs from all before it in what it signs, and remember it."""
@@ -224,7 +236,12 @@ class _Search:
 
     def first(self, plans: Iterable[tuple[Plan, tuple[Cause, ...]]]) -> _Finding | None:
         """Return the first plan that gives the signature, with its causes."""
+        if self.exhausted:
+            return None
         for plan, causes in plans:
+            self.work += len(plan.pairs)
+            if self.exhausted:
+                return None
             message = plan.message()
             if self.is_new(plan, message):
                 written = self._match(plan, message, self.secret)
@@ -349,6 +366,12 @@ _UNEXPLAINED = Cause(
     "no usual mistake gives this signature. Either it was made with a wrong secret (another"
     " AccessKeySecret than the one known here), or a parameter changed after signing in a way that"
     " could not be guessed; compare the string to sign below with the client's own.",
+)
+
+_GIVEN_UP = replace(
+    _UNEXPLAINED,
+    text="the request has too many parameters to try every usual mistake, and those tried do not"
+    " give this signature; compare the string to sign below with the client's own.",
 )
 
 _WANTED = {
@@ -512,6 +535,7 @@ def autopsy(
         verdict = verify_v3(request, case.pairs, secret=secret, authorization=authorization)
     causes: tuple[Cause, ...] = ()
     finding: _Finding | None = None
+    unexplained = _UNEXPLAINED
     if isinstance(parsed, Problem):
         causes = (Cause(parsed.id, "encoding", parsed.text),)
     elif not verdict.ok:
@@ -519,7 +543,8 @@ def autopsy(
         if received:
             search = _Search(secret, received)
             finding = _find(case, plan, search, candidates or {}, other_secrets)
-        causes = _causes(kind, hide(signature), received, finding, verdict.problem)
+            unexplained = _GIVEN_UP if search.exhausted else _UNEXPLAINED
+        causes = _causes(kind, hide(signature), received, finding, verdict.problem, unexplained)
     signed = finding.plan if finding else None
     stages = _stages(case, plan, signed, signature, verdict.string_to_sign, hide)
     return Autopsy(
@@ -541,6 +566,7 @@ def _causes(
     received: dict[bytes, Cause | None],
     finding: _Finding | None,
     problem: Problem | None,
+    unexplained: Cause,
 ) -> tuple[Cause, ...]:
     causes: list[Cause] = []
     if problem is not None:
@@ -560,5 +586,5 @@ def _causes(
             )
         )
     if received and not finding:
-        causes.append(_UNEXPLAINED)
+        causes.append(unexplained)
     return tuple(causes)

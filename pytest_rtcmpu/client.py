@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -17,7 +17,7 @@ import urllib3
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import errors, signing, wire
 from pytest_rtcmpu.contract import Contract
-from pytest_rtcmpu.credentials import REDACTED, Credentials, Secret, redact
+from pytest_rtcmpu.credentials import REDACTED, Credentials
 from pytest_rtcmpu.messages import Request, Response
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.rules import Pairs
@@ -49,6 +49,8 @@ class Envelope:
     in_query: the parameters stand in the query, as by GET, even by POST.
     encode: percent-encodes names and values for the wire; what is signed stays canonical.
     headers: further headers, not signed.
+    unsigned: headers that V3 leaves out of what it signs, though they are sent.
+    claimed_body: the body that V3 hashes and signs in place of the one that is sent.
     """
 
     method: str
@@ -65,6 +67,8 @@ class Envelope:
     in_query: bool = False
     encode: Callable[[str], str] = signing.percent_encode
     headers: tuple[tuple[str, str], ...] = ()
+    unsigned: frozenset[str] = frozenset()
+    claimed_body: bytes | None = None
 
 
 class Client:
@@ -239,16 +243,14 @@ class Client:
         return kind(f"{self.endpoint}: {type(error).__name__}: {self._redact(text)}")
 
     def _redact(self, text: str) -> str:
-        return redact(text, *self._secret_forms())
-
-    def _secret_forms(self) -> Iterator[Secret]:
-        """The secrets as they are, and percent-encoded once and twice, with either hex digits."""
+        """Hide the secrets: as they are, and percent-encoded once or twice, in either case."""
         for secret in (self.credentials.security_token, self.credentials.access_key_secret):
             if secret:
                 once = quote(secret.reveal(), safe="~")
                 for form in (quote(once, safe="~"), once, secret.reveal()):
-                    yield Secret(form)
-                    yield Secret(re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form))
+                    pattern = re.sub("%(25)?[0-9A-F]{2}", r"(?i:\g<0>)", re.escape(form))
+                    text = re.sub(pattern, REDACTED, text)
+        return text
 
     def _judge(self, http_status: int, body: bytes, action: str) -> Reply | errors.RTCMPUError:
         def unreadable(reason: str) -> errors.UnreadableReply:
@@ -407,13 +409,14 @@ def _compose_v3(
     if envelope.reply_format is not None and "Format" not in envelope.omit:
         sent.insert(0, ("Format", envelope.reply_format))
     bare = _request(envelope, sent, {}, contract)
+    signed_body = bare.body if envelope.claimed_body is None else envelope.claimed_body
     headers = signing.headers_v3(
         host=host,
         action=envelope.action,
         version=envelope.version,
         date=envelope.timestamp,
         nonce=envelope.nonce,
-        body=bare.body,
+        body=signed_body,
         content_type=bare.header("content-type"),
         security_token=envelope.credentials.security_token,
     )
@@ -425,7 +428,8 @@ def _compose_v3(
         path=bare.path,
         query=wire.parse_pairs(bare.query),
         headers=headers,
-        body=bare.body,
+        signed_headers=set(signing.headers_to_sign(headers)) - envelope.unsigned,
+        body=signed_body,
         access_key_id=envelope.credentials.access_key_id,
         secret=envelope.credentials.access_key_secret,
     )

@@ -6,6 +6,7 @@ Parameters are in the documented names' own form, as the line protocol has them:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -94,6 +95,11 @@ def panes(contract: Contract, count: int) -> list[dict[str, Any]]:
     return [pane(contract, i, f"user{i}", i) for i in range(count)]
 
 
+def long_text(length: int) -> str:
+    """Return a text of that length, in letters, digits, _ and -, no part like another."""
+    return "".join(f"{i}-" for i in range(length))[: length - 2] + "_Z"
+
+
 def _colours(contract: Contract) -> dict[str, int]:
     p = contract.parameter("BackgroundColor")
     low, high = p.minimum or 0, p.maximum or 0
@@ -156,6 +162,12 @@ def valid(contract: Contract) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for name, items in _pane_lists(contract).items():
         clause = "user-panes.complete" if items else "user-panes.optional"
         yield f"UserPanes {name}", clause, plain(contract, UserPanes=items)
+    twice = [pane(contract, i, "user", i) for i in range(2)]
+    yield "one user in two panes", "user-panes.complete", plain(contract, UserPanes=twice)
+    for name in ("AppId", "ChannelId", "TaskId"):
+        longest = contract.parameter(name).generate["max"]
+        changes = {name: long_text(longest)}
+        yield f"{name} of {longest} characters", "request.accepted", plain(contract, **changes)
     p = contract.parameter("UserPanes.PaneId")
     for pane_id in range(p.minimum or 0, (p.maximum or 0) + 1):
         clause = "user-panes.pane-id.range" if pane_id else "user-panes.pane-id.zero"
@@ -263,6 +275,17 @@ def _wrong_scalars(contract: Contract) -> Iterator[tuple[str, str, str]]:
                 yield p.name, "url", text
 
 
+def _neighbours(known: list[str]) -> list[str]:
+    """Values that look like the next edition's: a listed one with another number in it."""
+    made = (
+        re.sub(r"[0-9]+", number, text, count=1)
+        for text in known
+        for number in ("0", "3", "5", "6", "7", "8", "9", "10", "16")
+    )
+    taller = (re.sub(r"[0-9]+P", f"{lines}P", text) for text in known for lines in (480, 1080))
+    return sorted({*made, *taller} - set(known))
+
+
 def _wrong_layouts(contract: Contract) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     p = contract.parameter("LayoutIds")
     top = max(contract.layouts)
@@ -274,12 +297,18 @@ def _wrong_layouts(contract: Contract) -> Iterator[tuple[str, str, list[tuple[st
         shown = " ".join(f"{index}:{text}" for index, text in items)
         return f"{p.name} {shown}", contract.rule(p.name, rule).id, rest + pairs
 
-    for text in ("0", "-1", str(top + 1), str(contract.reserved_layouts_up_to)):
+    reserved = contract.reserved_layouts_up_to
+    # Above the reserved ones a layout may be registered; hardly this one.
+    for text in ("0", "-1", str(top + 1), str(reserved), str(reserved * 7654 + 321)):
         yield case("known", (1, text))
         yield case("known", (1, known), (2, text))
     for text in NO_INTEGERS:
         yield case("integer", (1, text))
     yield case("integer", (1, known), (2, "x"))
+    # Ten items and more: the eleventh is judged like the first.
+    many = [(index, str(layout)) for index, layout in enumerate(contract.layouts, start=1)][:10]
+    yield case("integer", *many, (len(many) + 1, "x"))
+    yield case("known", *many[:9], (10, str(top + 1)))
     yield case("base", (0, known))
     yield case("base", (0, known), (1, second))
     yield case("base", (2, known))
@@ -311,6 +340,9 @@ def _wrong_panes(contract: Contract) -> Iterator[tuple[str, str, list[tuple[str,
             item = {**good, part.name: text}
             yield case(f"{part.name}={text}", rule, (0, item), part=part.name)
             yield case(f"second {part.name}={text}", rule, (0, second), (1, item), part=part.name)
+    many = list(enumerate(panes(contract, 11)))
+    wrong = {**many[10][1], "SourceType": "microphone"}
+    yield case("eleventh wrong", "enum", *many[:10], (10, wrong), part="SourceType")
     first = max(p.bases) + 1
     yield case(f"from {first}", "base", (first, good))
     yield case(f"from {first}, two", "base", (first, good), (first + 1, second))

@@ -942,7 +942,7 @@ class ClientBench(BaseBench[Observation]):
 
         @seed(self.settings.seed)
         @make_settings(self.settings.max_examples)
-        @given(task=strategies.tasks(), plan=_plans(self.contract))
+        @given(task=strategies.tasks(contract=self.contract), plan=_plans(self.contract))
         def run(task: Any, plan: Plan) -> None:
             scenario = Scenario(name="fuzz", params=cases.from_task(task), plan=plan)
             self._step("fuzz", None)
@@ -986,6 +986,8 @@ def documented(contract: Contract) -> Iterator[Scenario]:
     for name, _, params in cases.valid(contract):
         yield Scenario(name=name, params=params)
     plain = cases.plain(contract)
+    spaced = cases.plain(contract, UserPanes=[cases.pane(contract, 0, " user ")])
+    yield Scenario(name="UserId with spaces around it", params=spaced)
     yield Scenario(name="temporary key", params=plain, token=True)
     for name, plan, about in replies(contract):
         timeout = 0.5 if plan.kind == "never" else None

@@ -61,6 +61,8 @@ class Expect:
 class Step:
     """One request. Values ``@task:x``, ``@app:x`` and nonces ``@nonce:x`` stand for fresh names.
 
+    ``@upper:task:x`` stands for the same name in upper case.
+
     envelope: changes to what goes around the parameters, see ``_CHANGES``.
     in_query: by POST, the parameters stand in the query all the same.
     wire: ``standard``, ``plus`` (a space travels as +) or ``raw`` (~ * / stand as they are).
@@ -472,17 +474,19 @@ ENDPOINT_CHECKS: tuple[Check[Observation], ...] = (
 
 _TAMPERS: dict[str, Callable[[str], str]] = {
     "first": lambda s: ("B" if s[:1] != "B" else "C") + s[1:],
-    "empty hash": lambda s: "0" * len(s),
+    "letter case": str.swapcase,
+    "reversed": lambda s: s[::-1],
     "short": lambda s: s[:-4],
 }
 
 
 def _timestamp(envelope: Envelope, value: str) -> Envelope:
-    """A text as it is, or an offset from now in seconds: ``+960``."""
+    """An offset from now in seconds (``+960``), or now in another form (``%Y-%m-%d``)."""
+    now = datetime.now(UTC)
     if re.fullmatch(r"[+-][0-9]+", value):
-        moment = datetime.now(UTC) + timedelta(seconds=int(value))
-        value = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return replace(envelope, timestamp=value)
+        moment = now + timedelta(seconds=int(value))
+        return replace(envelope, timestamp=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return replace(envelope, timestamp=now.strftime(value) if "%" in value else value)
 
 
 #: What ``Step.envelope`` may change, by name.
@@ -502,6 +506,12 @@ _CHANGES: dict[str, Callable[[Envelope, Any], Envelope]] = {
     "timestamp": _timestamp,
     "nonce": lambda e, text: replace(e, nonce=text),
     "tamper": lambda e, name: replace(e, tamper=_TAMPERS[name]),
+    "unsigned": lambda e, names: replace(e, unsigned=frozenset(names)),
+    "claimed_body": lambda e, text: replace(e, claimed_body=text.encode()),
+    "security_token": lambda e, text: replace(
+        e,
+        credentials=Credentials(e.credentials.access_key_id, e.credentials.access_key_secret, text),
+    ),
 }
 
 _ENCODERS: dict[str, Callable[[str], str]] = {
@@ -561,6 +571,8 @@ class EndpointBench(BaseBench[Observation]):
     def _named(self, value: str) -> str:
         if not value.startswith("@"):
             return value
+        if value.startswith("@upper:"):
+            return self._named(f"@{value.removeprefix('@upper:')}").upper()
         if value not in self._names:
             self._names[value] = self.unique(value[1:].partition(":")[0])
         return self._names[value]
@@ -817,10 +829,13 @@ def documented(contract: Contract) -> Iterator[Scenario]:
     """Yield the fixed cases: every row of every table, accepted and refused."""
     yield from _valid(contract)
     yield from _modes(contract)
+    yield from _v3_forms(contract)
+    yield from _tokens(contract)
     yield from _refusals(contract)
     yield from _envelopes(contract)
     yield from _orders(contract)
-    yield from _states(contract)
+    yield from _existence(contract)
+    yield from _nonces(contract)
 
 
 def _one(name: str, step: Step) -> Scenario:
@@ -869,6 +884,9 @@ def _modes(contract: Contract) -> Iterator[Scenario]:
                 step = Step(pairs=pairs, signature=signature, method=method, in_query=in_query)
                 name = f"signature {signature} by {clause}"
                 yield _one(name, replace(step, expect=Expect(clause=about)))
+                refused = Expect.refused(contract, "signature.mismatch")
+                wrong = replace(step, envelope={"tamper": "first"}, expect=refused)
+                yield _one(f"a wrong {name}", wrong)
                 if method == "POST" and in_query:
                     expect = Expect(clause="signature.method")
                     yield _one(name, replace(step, expect=expect))
@@ -900,6 +918,55 @@ def _modes(contract: Contract) -> Iterator[Scenario]:
     unsigned = Expect.refused(contract, "signature.mismatch", about="signature.v3.signed-headers")
     step = Step(pairs=plain, signature="v3", headers=(("x-acs-extra", "1"),), expect=unsigned)
     yield _one("an x-acs- header that is not signed", step)
+
+
+#: What V3 must not accept: a header that is sent and not signed, a body other than the one signed.
+_V3_UNSIGNED: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    *(
+        ("POST", {"unsigned": [name]})
+        for name in (
+            "host",
+            "content-type",
+            "x-acs-action",
+            "x-acs-version",
+            "x-acs-date",
+            "x-acs-signature-nonce",
+            "x-acs-content-sha256",
+        )
+    ),
+    ("POST", {"claimed_body": "AppId=another"}),
+    ("GET", {"claimed_body": "not empty"}),
+)
+
+
+def _v3_forms(contract: Contract) -> Iterator[Scenario]:
+    plain = _fresh(cases.plain(contract))
+    about = "signature.v3.signed-headers"
+    for method, changes in _V3_UNSIGNED:
+        step = Step(
+            pairs=plain,
+            signature="v3",
+            method=method,
+            envelope=changes,
+            expect=Expect.refused(contract, "signature.mismatch", about=about),
+        )
+        yield _one(f"signature v3, {changes}", step)
+
+
+def _tokens(contract: Contract) -> Iterator[Scenario]:
+    """A SecurityToken is signed over; what it is good for is the endpoint's business."""
+    plain = _fresh(cases.plain(contract))
+    token = {"security_token": "t0ken/Of+The=Check*1a2b"}
+    about = "security-token.signed"
+    for signature in ("1.0", "v3"):
+        step = Step(pairs=plain, signature=signature, envelope=token, expect=Expect(clause=about))
+        forged = replace(
+            step,
+            envelope={**token, "tamper": "first"},
+            expect=Expect.refused(contract, "signature.mismatch", about=about),
+        )
+        yield _one(f"a SecurityToken, signature {signature}", step)
+        yield _one(f"a SecurityToken and a wrong signature {signature}", forged)
 
 
 def _refusals(contract: Contract) -> Iterator[Scenario]:
@@ -941,11 +1008,14 @@ _WRONG_ENVELOPES: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("signature-version.value", {"signature_version": "2.0"}),
     ("signature-version.value", {"signature_version": "1"}),
     ("timestamp.format", {"timestamp": "now"}),
-    ("timestamp.format", {"timestamp": "2026-01-01 00:00:00"}),
-    ("timestamp.format", {"timestamp": "2026-01-01T00:00:00"}),
-    ("timestamp.format", {"timestamp": "2026-01-01T00:00:00.000Z"}),
-    ("timestamp.format", {"timestamp": "2026-01-01T00:00:00+08:00"}),
-    ("timestamp.format", {"timestamp": "20260101T000000Z"}),
+    ("timestamp.format", {"timestamp": "%Y-%m-%d %H:%M:%S"}),
+    ("timestamp.format", {"timestamp": "%Y-%m-%d %H:%M:%SZ"}),
+    ("timestamp.format", {"timestamp": "%Y-%m-%dT%H:%M:%S"}),
+    ("timestamp.format", {"timestamp": "%Y-%m-%dT%H:%M:%S.000Z"}),
+    ("timestamp.format", {"timestamp": "%Y-%m-%dT%H:%M:%S+00:00"}),
+    ("timestamp.format", {"timestamp": "%Y-%m-%dT%H:%MZ"}),
+    ("timestamp.format", {"timestamp": "%Y%m%dT%H%M%SZ"}),
+    ("timestamp.format", {"timestamp": "%a, %d %b %Y %H:%M:%S GMT"}),
     ("timestamp.format", {"timestamp": "1767225600"}),
     ("timestamp.format", {"timestamp": "2026-13-01T00:00:00Z"}),
     ("timestamp.window", {"timestamp": "-1000"}),
@@ -955,6 +1025,8 @@ _WRONG_ENVELOPES: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("timestamp.window", {"timestamp": "2016-02-23T12:46:24Z"}),
     ("access-key-id.known", {"access_key_id": "LTAInobodyKnowsThisKey"}),
     ("signature.mismatch", {"tamper": "first"}),
+    ("signature.mismatch", {"tamper": "letter case"}),
+    ("signature.mismatch", {"tamper": "reversed"}),
     ("signature.mismatch", {"tamper": "short"}),
     ("signature.mismatch", {"secret": "not-the-secret-of-this-key"}),
 )
@@ -1009,6 +1081,11 @@ def _orders(contract: Contract) -> Iterator[Scenario]:
     wrong = _fresh(cases.plain(contract, MediaEncode=2))
     both = tuple(("MediaEncode", "2") if n == "MediaEncode" else (n, v) for n, v in no_task)
     colour = _fresh(cases.plain(contract, MediaEncode=2, BackgroundColor=-1))
+    # The first parameters empty, in the table's order, so that the first of them answers.
+    nothing = tuple(
+        (n, "") if n in ("AppId", "ChannelId", "StreamURL") else (n, v)
+        for n, v in _fresh(cases.plain(contract))
+    )
     cases_of_order: tuple[tuple[str, Pairs, Mapping[str, Any], str | None], ...] = (
         ("request.method.supported", wrong, {"method": "PUT"}, "YAML"),
         ("format.known", wrong, {"omit": ["Version"]}, "YAML"),
@@ -1023,6 +1100,7 @@ def _orders(contract: Contract) -> Iterator[Scenario]:
         ("signature.mismatch", no_task, {"tamper": "first"}, "JSON"),
         ("task-id.required", both, {}, "JSON"),
         ("media-encode.enum", colour, {}, "JSON"),
+        ("app-id.required", nothing, {}, "JSON"),
     )
     for clause, pairs, changes, reply_format in cases_of_order:
         expect = Expect.refused(contract, clause, about="order.of-checks")
@@ -1041,76 +1119,142 @@ def _orders(contract: Contract) -> Iterator[Scenario]:
     yield Scenario(name="the nonce comes before the values", steps=steps)
 
 
-def _states(contract: Contract) -> Iterator[Scenario]:
+def _with(pairs: Pairs, name: str, value: str) -> Pairs:
+    """Pairs with another value for one name."""
+    return tuple((n, value if n == name else v) for n, v in pairs)
+
+
+def _sequence(name: str, *steps: Step) -> Scenario:
+    return Scenario(name=name, steps=steps)
+
+
+#: So many tasks that an endpoint which remembers only the latest few has forgotten the first.
+_CROWD = 32
+
+
+def _crowd(contract: Contract) -> tuple[Step, ...]:
     plain = _fresh(cases.plain(contract))
+    return tuple(Step(pairs=_with(plain, "TaskId", f"@task:{i}")) for i in range(2, _CROWD + 2))
+
+
+def _existence(contract: Contract) -> Iterator[Scenario]:
+    """TaskExisted: for a task that exists, whoever asks, and for no other."""
+    plain = _fresh(cases.plain(contract))
+    start = Step(pairs=plain)
     existed = Expect.refused(contract, "error.task-existed")
     for signature, method in _MODES:
         first = Step(pairs=plain, signature=signature, method=method, in_query=True)
         again = replace(first, expect=existed)
-        yield Scenario(name=f"started again, {signature} by {method}", steps=(first, again, again))
+        yield _sequence(f"started again, {signature} by {method}", first, again, again)
+    for one, two in zip(_MODES, (*_MODES[1:], _MODES[0]), strict=True):
+        name = f"started {' by '.join(one)}, again {' by '.join(two)}"
+        first, second = (
+            Step(pairs=plain, signature=signature, method=method, in_query=True)
+            for signature, method in (one, two)
+        )
+        yield _sequence(name, first, replace(second, expect=existed))
     xml = Step(pairs=plain, reply_format="XML")
-    yield Scenario(name="started again, XML", steps=(xml, replace(xml, expect=existed)))
-
-    def other(name: str, value: str) -> Pairs:
-        return tuple((n, value if n == name else v) for n, v in plain)
-
-    key = Expect(clause="task-id.key")
-    steps = (Step(pairs=plain), Step(pairs=other("AppId", "app2"), expect=key))
-    yield Scenario(name="the same TaskId in another app", steps=steps)
+    yield _sequence("started again, XML", xml, replace(xml, expect=existed))
+    again = replace(start, expect=existed)
+    yield _sequence("started again after many others", start, *_crowd(contract), again)
+    app2 = Step(pairs=_with(plain, "AppId", "app2"), expect=Expect(clause="task-id.key"))
+    yield _sequence("the same TaskId in another app", start, app2)
     about = Expect.refused(contract, "error.task-existed", about="task-id.key")
-    steps = (Step(pairs=plain), Step(pairs=other("ChannelId", "channel2"), expect=about))
-    yield Scenario(name="the same task in another channel", steps=steps)
-    steps = (Step(pairs=plain), Step(pairs=other("TaskId", "@task:2")))
-    yield Scenario(name="another task in the same app", steps=steps)
+    channel2 = Step(pairs=_with(plain, "ChannelId", "channel2"), expect=about)
+    yield _sequence("the same task in another channel", start, channel2)
+    for name in ("@task:2", "@upper:task:1"):
+        other = Step(pairs=_with(plain, "TaskId", name))
+        yield _sequence(f"another task in the same app, {name}", start, other)
+    yield Scenario(name="started many times at once", steps=(start,), race=True)
+
+
+def _nonces(contract: Contract) -> Iterator[Scenario]:
+    """A nonce is good once, whatever comes with it, and whatever came between."""
+    plain = _fresh(cases.plain(contract))
     used = {"nonce": "@nonce:1"}
+    replayed = Expect.refused(contract, "nonce.unique")
+    wrong = Expect.refused(contract, "signature.mismatch")
+    first = Step(pairs=plain, envelope=used)
+    second = Step(pairs=_with(plain, "TaskId", "@task:99"), envelope=used, expect=replayed)
+    yield _sequence("a nonce again after many others", first, *_crowd(contract), second)
+    later = replace(second, envelope={**used, "timestamp": "+30"})
+    yield _sequence("a nonce again with another timestamp", first, later)
+    for in_query in (True, False):
+        ways = {"method": "POST", "in_query": in_query}
+        name = "query" if in_query else "form"
+        yield _sequence(
+            f"a nonce again by POST, {name}",
+            replace(first, **cast(Any, ways)),
+            replace(second, **cast(Any, ways)),
+        )
+        yield _sequence(
+            f"a nonce of a GET again by POST, {name}", first, replace(second, **cast(Any, ways))
+        )
     for signature in ("1.0", "v3"):
-        good = Step(pairs=plain, signature=signature, envelope=used)
-        replayed = Expect.refused(contract, "nonce.unique")
-        second = replace(good, pairs=other("TaskId", "@task:2"), expect=replayed)
-        third = Step(pairs=other("TaskId", "@task:2"), signature=signature)
-        name = f"a nonce again, signature {signature}"
-        yield Scenario(name=name, steps=(good, second, third))
-        steps = (good, replace(good, expect=replayed))
-        yield Scenario(name=f"the same request again, signature {signature}", steps=steps)
-        wrong = Expect.refused(contract, "signature.mismatch")
+        good = replace(first, signature=signature)
+        again = replace(second, signature=signature)
+        # The refused request has started nothing: with a new nonce it is good.
+        put_right = replace(again, envelope={}, expect=Expect())
+        yield _sequence(f"a nonce again, signature {signature}", good, again, put_right)
+        same = replace(good, expect=replayed)
+        yield _sequence(f"the same request again, signature {signature}", good, same)
         forged = replace(good, envelope={**used, "tamper": "first"}, expect=wrong)
         after = replace(good, expect=Expect(clause="nonce.after-signature"))
-        name = f"a nonce after a bad signature, signature {signature}"
-        yield Scenario(name=name, steps=(forged, after))
-    yield Scenario(name="started many times at once", steps=(Step(pairs=plain),), race=True)
+        yield _sequence(f"a nonce after a bad signature, signature {signature}", forged, after)
+
+
+def _about(mode: Mapping[str, Any]) -> Expect:
+    """What a valid request is about when it is not accepted: the least sure thing it does."""
+    if mode.get("wire", "standard") != "standard":
+        return Expect(clause="request.wire-encoding")
+    if mode["method"] == "POST":
+        form = "query" if mode.get("in_query") else "form"
+        return Expect(clause=f"request.method.post-{form}")
+    return Expect(clause="signature.v3.verifies" if mode["signature"] == "v3" else Expect.clause)
 
 
 def pairwise(contract: Contract) -> Iterator[Scenario]:
     """Yield a case for each row of the covering array, signature and method among its columns."""
     factors = {"signature": ("1.0", "v3"), "method": contract.service.methods}
-    for name, params, row in cases.pairwise(contract, **factors):
-        yield _one(name, Step(pairs=_fresh(params), **cast(Any, row)))
+    for name, params, mode in cases.pairwise(contract, **factors):
+        step = Step(pairs=_fresh(params), **cast(Any, mode), expect=_about(mode))
+        yield _one(name, step)
 
 
 def _steps(contract: Contract) -> Any:
-    """A strategy of single requests: valid, or with one rule broken."""
+    """A strategy of single requests: valid in any way of sending, or with one rule broken."""
     from hypothesis import strategies as st
 
     from pytest_rtcmpu import strategies
 
-    modes: dict[str, Any] = {
-        "signature": st.sampled_from(("1.0", "v3")),
-        "method": st.sampled_from(contract.service.methods),
-        "in_query": st.booleans(),
-        "reply_format": st.sampled_from(("JSON", "XML", None)),
-        "wire": st.sampled_from(("standard", "plus", "raw")),
-    }
-
-    valid = st.builds(
-        Step, pairs=strategies.tasks().map(lambda task: _fresh_pairs(task.to_wire())), **modes
+    signature = st.sampled_from(("1.0", "v3"))
+    reply_format = st.sampled_from(("JSON", "XML", None))
+    mode = st.fixed_dictionaries(
+        {
+            "signature": signature,
+            "method": st.sampled_from(contract.service.methods),
+            "in_query": st.booleans(),
+            "wire": st.sampled_from(("standard", "plus", "raw")),
+            "reply_format": reply_format,
+        }
     )
-    broken = st.builds(
-        lambda violation, **mode: Step(
-            pairs=_fresh_pairs(violation.pairs),
-            expect=Expect.refused(contract, violation.clause),
-            **mode,
+    valid = st.builds(
+        lambda task, mode: Step(
+            pairs=_fresh_pairs(task.to_wire()), expect=_about(mode), **cast(Any, mode)
         ),
-        strategies.violations(),
-        **modes,
+        strategies.tasks(contract=contract),
+        mode,
+    )
+    # By GET and plainly: another way of sending that is refused would be blamed on the value.
+    broken = st.builds(
+        lambda violation, signature, reply_format: Step(
+            pairs=_fresh_pairs(violation.pairs),
+            signature=signature,
+            reply_format=reply_format,
+            expect=Expect.refused(contract, violation.clause),
+        ),
+        strategies.violations(contract=contract),
+        signature,
+        reply_format,
     )
     return st.one_of(valid, broken)

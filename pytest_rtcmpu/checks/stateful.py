@@ -89,9 +89,8 @@ def endpoint_machine(bench: EndpointBench) -> None:
             app=st.sampled_from(_APPS),
             task=st.sampled_from(_TASKS),
             signature=st.sampled_from(("1.0", "v3")),
-            method=st.sampled_from(contract.service.methods),
         )
-        def start(self, app: str, task: str, signature: str, method: str) -> None:
+        def start(self, app: str, task: str, signature: str) -> None:
             exists = (app, task) in self.existing
             expect = Expect.refused(contract, "error.task-existed") if exists else Expect()
             self.existing.add((app, task))
@@ -100,7 +99,6 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 Step(
                     pairs=_named(cases.plain(contract), app, task),
                     signature=signature,
-                    method=method,
                     envelope={"nonce": self.nonce()},
                     expect=expect,
                 )

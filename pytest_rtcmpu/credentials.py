@@ -65,6 +65,8 @@ class Credentials:
         access_key_secret: str | Secret,
         security_token: str | Secret | None = None,
     ) -> None:
+        if not isinstance(access_key_id, str):
+            raise TypeError(f"access_key_id must be str, got {type(access_key_id).__name__}")
         object.__setattr__(self, "access_key_id", access_key_id)
         object.__setattr__(self, "access_key_secret", Secret(access_key_secret))
         object.__setattr__(

@@ -92,6 +92,8 @@ class BaseBench(Generic[O]):
         self.contract = contract or _contract.load()
         #: Told after each case: phase, cases done, cases in all (None where nobody knows).
         self.progress: Callable[[Phase, int, int | None], None] = lambda *_: None
+        #: What a reader of the results should know.
+        self.notes: list[str] = []
         self._tallies: dict[Phase, dict[str, _Tally]] = {}
         self._lock = threading.RLock()
         self._run_token = secrets.token_hex(4)

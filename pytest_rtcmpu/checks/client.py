@@ -39,6 +39,9 @@ _TEMPORARY_KEY = Credentials(
     "STS.testKeyOfTheBench", "s3cr3t+OfTheTemporary/Key~9f8e7d6c", "t0ken/Of+The=Bench*1a2b3c4d"
 )
 
+#: So many hung starts are enough: each costs its whole timeout, and the verdict stands.
+MOST_HUNG = 5
+
 Kind = Literal["success", "natural", "error", "body", "never"]
 
 
@@ -809,6 +812,7 @@ class ClientBench(BaseBench[Observation]):
         self._plan = Plan()
         self._arrived: list[Sent] = []
         self._nonces: set[tuple[str, str]] = set()
+        self._hung = 0
         self._server = Server(self._handle)
         self._server.start()
 
@@ -889,6 +893,8 @@ class ClientBench(BaseBench[Observation]):
     # ------------------------------------------------------------------------------ one scenario
 
     def _observe(self, phase: Phase, scenario: Scenario, *, reset: bool = True) -> list[Finding]:
+        if self._hung >= MOST_HUNG:
+            return []
         if reset:
             self._endpoint.reset()
         credentials = _TEMPORARY_KEY if scenario.token else _KEY
@@ -901,6 +907,13 @@ class ClientBench(BaseBench[Observation]):
             credentials=credentials,
             timeout=scenario.timeout or self.settings.timeout,
         )
+        if outcome.kind == "hung":
+            self._hung += 1
+            if self._hung == MOST_HUNG:
+                where = f"the last time in {phase} at {scenario.name!r}"
+                self.notes.append(
+                    f"the client hung {MOST_HUNG} times, {where}; nothing more was run"
+                )
         # What an abandoned start still sends later is nobody's business.
         self._arrived = []
         observation = Observation(

@@ -78,9 +78,11 @@ def run_bench(
             target=bench.target,
             results=(*results, *rest),
             complete=False,
-            notes=(f"interrupted in {phase}",),
+            notes=(*bench.notes, f"interrupted in {phase}"),
         )
-    return SubjectRun(subject=subject, target=bench.target, results=tuple(results))
+    return SubjectRun(
+        subject=subject, target=bench.target, results=tuple(results), notes=tuple(bench.notes)
+    )
 
 
 __all__ = ["Bench", "ClientBench", "EndpointBench", "Progress", "Settings", "planned", "run_bench"]

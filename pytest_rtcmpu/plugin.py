@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_rtcmpu import checks_plugin
+
 if TYPE_CHECKING:
     from pytest_rtcmpu.client import Client
     from pytest_rtcmpu.credentials import Credentials
@@ -27,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="args",
         default=[],
     )
+    checks_plugin.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let contract checks be tests."""
+    config.addinivalue_line("markers", "rtcmpu(check): a contract check of StartMPUTask, by its id")
+    config.pluginmanager.register(checks_plugin.Checks(config), "rtcmpu-checks")
 
 
 @pytest.fixture(scope="session")

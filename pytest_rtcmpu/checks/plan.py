@@ -1,0 +1,208 @@
+"""What pytest is asked to check, as values that can be sent from process to process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu import report
+from pytest_rtcmpu.checks import case_files
+from pytest_rtcmpu.checks.core import (
+    PHASES,
+    CannotRun,
+    CheckResult,
+    Exchange,
+    Finding,
+    Phase,
+    Run,
+    SubjectRun,
+)
+from pytest_rtcmpu.checks.known_failures import Known, excuses, read
+from pytest_rtcmpu.checks.run import Settings, planned
+from pytest_rtcmpu.checks.targets import Target
+from pytest_rtcmpu.contract import Clause, Subject
+from pytest_rtcmpu.report.ledger import Ledger
+
+if TYPE_CHECKING:
+    import pytest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One target's checks. ``node`` is the id of the pytest node that holds them.
+
+    root: the folder that cases are saved under.
+    """
+
+    node: str
+    target: Target
+    settings: Settings
+    strict: bool
+    known_failures: str | None
+    root: str
+
+    @cached_property
+    def checks(self) -> tuple[tuple[Phase, Clause], ...]:
+        """The checks, in order. Raises CannotRun for a glob that matches nothing."""
+        return planned(self.target.subject, self.settings)
+
+    @cached_property
+    def known(self) -> tuple[Known, ...]:
+        """The known failures. Raises CannotRun for a file that cannot be read."""
+        return read(self.known_failures) if self.known_failures else ()
+
+    def expect_valid(self) -> None:
+        """Raise CannotRun for what could not be run: names, globs, files, or nothing at all."""
+        if not self.checks:
+            raise CannotRun(f"nothing is selected for {self.target.name}")
+        if self.target.kind == "callable":
+            self.target.testee()
+        _ = self.known
+
+    def excuse(self, result: CheckResult) -> str | None:
+        """Return why a broken check is excused, if it is."""
+        contract = _contract.load()
+        found = excuses(self.known, [result], contract, today=date.today())
+        return found.reasons.get(result.check)
+
+    def save_cases(self, result: CheckResult) -> list[Path]:
+        """Save a broken check's cases and return their paths."""
+        run = SubjectRun(subject=result.subject, target=self.target.name, results=(result,))
+        seed = self.settings.seed
+        named = case_files.cases(run, self.target, seed=seed, node=self.node)
+        return case_files.save(Path(self.root) / case_files.FOLDER, named)
+
+    def dumps(self) -> str:
+        """Return it as a text that ``loads`` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, text: str) -> Plan:
+        """Return the plan of a text."""
+        data = json.loads(text)
+        settings: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in data["settings"].items()
+        }
+        return cls(**{**data, "target": Target(**data["target"]), "settings": Settings(**settings)})
+
+    def dumps_result(self, result: CheckResult) -> str:
+        """Return a result of this plan as a text that ``loads_result`` reads."""
+        return json.dumps({"node": self.node, "result": asdict(result)})
+
+
+def loads_result(text: str) -> tuple[str, CheckResult]:
+    """Return a text's node and result."""
+    data = json.loads(text)
+    result = data["result"]
+    findings = (
+        Finding(**{**each, "exchanges": tuple(Exchange(**x) for x in each["exchanges"])})
+        for each in result["findings"]
+    )
+    return data["node"], CheckResult(**{**result, "findings": tuple(findings)})
+
+
+def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Plan:
+    """Return the plan of a target; what options say goes before its ``own`` settings."""
+    option = config.getoption
+    given = {
+        "phases": _phases(option("rtcmpu_phase")),
+        "clauses": option("rtcmpu_clause"),
+        "max_examples": option("rtcmpu_max_examples"),
+        "seed": option("rtcmpu_seed"),
+        "timeout": option("rtcmpu_timeout"),
+    }
+    strict = own.pop("strict", False)
+    known = option("rtcmpu_known_failures") or own.pop("known_failures", None)
+    own.pop("known_failures", None)
+    chosen = {**own, **{name: value for name, value in given.items() if value is not None}}
+    chosen |= {name: tuple(chosen[name]) for name in ("phases", "clauses") if name in chosen}
+    return Plan(
+        node=node,
+        target=target,
+        settings=Settings(**chosen),
+        strict=strict or option("rtcmpu_strict"),
+        known_failures=None if known is None else str(config.invocation_params.dir / known),
+        root=str(config.rootpath),
+    )
+
+
+def _phases(given: Collection[str] | None) -> tuple[Phase, ...] | None:
+    if given is None:
+        return None
+    wanted = [name.strip() for text in given for name in text.split(",")]
+    for name in wanted:
+        if name not in PHASES:
+            raise CannotRun(f"phase {name!r}: expected one of {', '.join(PHASES)}")
+    return tuple(phase for phase in PHASES if phase in wanted)
+
+
+def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
+    """Return the plan of a contract class."""
+    subject: Subject = cls.subject
+    return plan(
+        config,
+        Target(subject=subject, kind="test", name=node),
+        node=node,
+        phases=cls.phases,
+        clauses=cls.clauses,
+        max_examples=cls.max_examples,
+        timeout=cls.timeout,
+        strict=cls.strict,
+        known_failures=cls.known_failures,
+    )
+
+
+def sum_up(
+    collected: Mapping[str, tuple[str, Collection[str]]],
+    results: Mapping[tuple[str, str], CheckResult],
+    *,
+    crashed: Collection[str],
+    seconds: float,
+) -> tuple[Run, tuple[Ledger, ...], tuple[str, ...]]:
+    """Return the run of all plans, its ledgers, and what is wrong with known failures.
+
+    collected: by node, its plan and the ids of its checks.
+    results: by node and check.
+    crashed: the workers that are gone.
+    """
+    contract = _contract.load()
+    plans = [Plan.loads(text) for _, (text, _) in sorted(collected.items())]
+    subjects = []
+    problems: list[str] = []
+    ledgers = []
+    for each in plans:
+        here = {check: result for (node, check), result in results.items() if node == each.node}
+        lost = sorted(set(collected[each.node][1]) - set(here))
+        notes = [f"worker {worker} crashed" for worker in crashed]
+        if lost:
+            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            notes.append(f"never run: {lost[0]}{more}")
+        subjects.append(
+            SubjectRun(
+                subject=each.target.subject,
+                target=each.target.name,
+                results=tuple(here[check] for check in sorted(here)),
+                complete=not notes,
+                notes=tuple(notes),
+            )
+        )
+    run = Run(
+        edition=contract.edition,
+        seed=plans[0].settings.seed if plans else 0,
+        strict=all(each.strict for each in plans),
+        phases=tuple(p for p in PHASES if any(p in each.settings.phases for each in plans)),
+        subjects=tuple(subjects),
+        seconds=seconds,
+    )
+    for each, subject in zip(plans, subjects, strict=True):
+        found = excuses(each.known, subject.results, contract, today=date.today())
+        problems += found.problems
+        own = replace(run, strict=each.strict)
+        ledgers.append(report.ledger(own, subject, contract, known=found.reasons))
+    return run, tuple(ledgers), tuple(dict.fromkeys(problems))

@@ -1,0 +1,67 @@
+"""The tests that ``--rtcmpu-client`` and its like add: a node a target, an item a check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+from pytest_rtcmpu.checks.case_files import node_name
+from pytest_rtcmpu.checks.core import check_id
+from pytest_rtcmpu.checks.targets import credentials_from
+from pytest_rtcmpu.checks_plugin import run_check
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_rtcmpu.checks.core import Phase
+    from pytest_rtcmpu.checks.plan import Plan
+    from pytest_rtcmpu.contract import Clause
+
+
+class TargetNode(pytest.Collector):
+    """A target that an option names."""
+
+    def __init__(self, *, plan: Plan, **given: Any) -> None:
+        super().__init__(name=plan.node, nodeid=plan.node, **given)
+        self.plan = plan
+
+    @classmethod
+    def from_parent(cls, parent: pytest.Session, *, plan: Plan) -> Self:  # type: ignore[override]
+        """Return the node of a plan."""
+        return super().from_parent(parent, plan=plan)
+
+    def collect(self) -> list[CheckItem]:
+        """Return an item for each check."""
+        return [
+            CheckItem.from_parent(self, phase=phase, clause=clause)
+            for phase, clause in self.plan.checks
+        ]
+
+
+class CheckItem(pytest.Item):
+    """One check of a target."""
+
+    parent: TargetNode
+
+    def __init__(self, *, parent: TargetNode, phase: Phase, clause: Clause, **given: Any) -> None:
+        super().__init__(name=node_name(phase, clause.id), parent=parent, **given)
+        self._phase: Phase = phase
+        self._clause = clause
+        self.add_marker(pytest.mark.rtcmpu(check_id(parent.plan.target.subject, phase, clause.id)))
+
+    def runtest(self) -> None:
+        """Run the check."""
+        owner, plan = self.parent, self.parent.plan
+
+        def make() -> Any:
+            bench = plan.target.bench(plan.settings, credentials_from())
+            entered = bench.__enter__()
+            owner.addfinalizer(lambda: bench.__exit__(None, None, None))
+            return entered
+
+        run_check(self, owner, plan, self._phase, self._clause, make)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Return what pytest calls it."""
+        return self.path, None, self.name

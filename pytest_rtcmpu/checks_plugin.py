@@ -1,0 +1,319 @@
+"""Contract checks under pytest: each check is a test, and all of them end in one ledger.
+
+``plugin`` imports this for everyone, so the checks themselves are imported where they are used.
+Under xdist a check's result travels with its test's report, and each worker says which checks it
+collected; whatever was collected and has no result makes the run incomplete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_rtcmpu.checks.core import CheckResult, Finding, Phase, Run
+    from pytest_rtcmpu.checks.plan import Plan
+    from pytest_rtcmpu.checks.run import Bench
+    from pytest_rtcmpu.contract import Clause
+    from pytest_rtcmpu.report.ledger import Ledger
+
+#: The option that names a target, and the function of checks.targets that makes it one.
+_TARGETS = {
+    "--rtcmpu-client": "callable_target",
+    "--rtcmpu-client-command": "command_target",
+    "--rtcmpu-endpoint": "endpoint_target",
+}
+MARK = "rtcmpu"
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the options that choose what is checked, and how."""
+    group = parser.getgroup("rtcmpu", "contract checks of StartMPUTask")
+    add = group.addoption
+    add(
+        "--rtcmpu-client",
+        action="append",
+        metavar="MODULE:CALLABLE",
+        help="check a client: a callable start(params, *, endpoint, credentials, timeout)",
+    )
+    add(
+        "--rtcmpu-client-command",
+        action="append",
+        metavar="COMMAND",
+        help="check a client: a command that speaks the line protocol",
+    )
+    add("--rtcmpu-endpoint", action="append", metavar="URL", help="check an endpoint")
+    add(
+        "--rtcmpu-phase",
+        action="append",
+        metavar="PHASE",
+        help="run only these phases: documented, pairwise, fuzz, stateful; repeatable",
+    )
+    add(
+        "--rtcmpu-clause",
+        action="append",
+        metavar="GLOB",
+        help="run only the checks of these clauses; repeatable",
+    )
+    add("--rtcmpu-strict", action="store_true", help="breaches of readings fail too")
+    add("--rtcmpu-max-examples", type=int, metavar="N", help="examples of fuzz and of stateful")
+    add("--rtcmpu-seed", type=int, metavar="N", help="seed of fuzz and stateful; random by default")
+    add("--rtcmpu-timeout", type=float, metavar="SECONDS", help="for one start, or one reply")
+    add(
+        "--rtcmpu-report",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write a report: .json, .html or .xml (JUnit); repeatable",
+    )
+    add("--rtcmpu-known-failures", metavar="FILE", help="a TOML file of known failures")
+
+
+class Checks:
+    """One pytest session's checks, wherever they run."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._began = time.monotonic()
+        #: What every process collected: plans by node, and the checks of each.
+        self._collected: dict[str, tuple[str, list[str]]] = {}
+        #: Results by node and check.
+        self._results: dict[tuple[str, str], CheckResult] = {}
+        self._crashed: list[str] = []
+        self._told: tuple[Run, tuple[Ledger, ...], tuple[str, ...]] | None = None
+        if config.getoption("rtcmpu_seed") is None:
+            # Options go to xdist's workers as they are now.
+            config.option.rtcmpu_seed = int.from_bytes(os.urandom(4), "big")
+        if self._plans_named() or config.getoption("rtcmpu_report"):
+            self._expect_valid()
+
+    def _plans_named(self) -> list[tuple[str, str]]:
+        """The (option, name) pairs of targets on the command line."""
+        given = ((each, self._config.getoption(each) or []) for each in _TARGETS)
+        return [(option, name) for option, names in given for name in names]
+
+    def _expect_valid(self) -> None:
+        """Say what is wrong with the options before anything is collected."""
+        from pytest_rtcmpu.checks.core import CannotRun
+        from pytest_rtcmpu.report import check_path
+
+        try:
+            for path in self._config.getoption("rtcmpu_report"):
+                check_path(path)
+            for plan in self._option_plans():
+                plan.expect_valid()
+        except (CannotRun, ValueError, OSError) as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def _option_plans(self) -> Iterator[Plan]:
+        from pytest_rtcmpu.checks import targets
+        from pytest_rtcmpu.checks.plan import plan
+
+        count: dict[str, int] = {}
+        for option, name in self._plans_named():
+            count[option] = count.get(option, 0) + 1
+            node = option.removeprefix("--") + (f"-{count[option]}" if count[option] > 1 else "")
+            target = getattr(targets, _TARGETS[option])(name)
+            yield plan(self._config, target, node=node)
+
+    # ------------------------------------------------------------------------------ collecting
+
+    @pytest.hookimpl
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make each check of a contract class a test, named after its clause."""
+        if "rtcmpu_check" not in metafunc.fixturenames or metafunc.cls is None:
+            return
+        from pytest_rtcmpu.checks.core import CannotRun, check_id
+        from pytest_rtcmpu.checks.plan import class_plan
+
+        node = metafunc.definition.getparent(pytest.Class)
+        assert node is not None
+        try:
+            plan = class_plan(self._config, metafunc.cls, node=node.nodeid)
+            plan.expect_valid()
+        except CannotRun as error:
+            raise pytest.Collector.CollectError(f"{node.nodeid}: {error}") from None
+        metafunc.parametrize(
+            "rtcmpu_check",
+            [
+                pytest.param(
+                    (plan, phase, clause),
+                    id=f"{phase}-{clause.id}",
+                    marks=pytest.mark.rtcmpu(check_id(plan.target.subject, phase, clause.id)),
+                )
+                for phase, clause in plan.checks
+            ],
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        """Add the checks of what options name; note every check before any is deselected."""
+        if self._plans_named():
+            from pytest_rtcmpu.checks_items import TargetNode
+
+            for plan in self._option_plans():
+                items += TargetNode.from_parent(session, plan=plan).collect()
+        for item in items:
+            for mark in item.iter_markers(MARK):
+                plan = plan_of(item)
+                entry = self._collected.setdefault(plan.node, (plan.dumps(), []))
+                entry[1].append(mark.args[0])
+
+    # -------------------------------------------------------------------------------- results
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Send a check's result along with its test's report, to wherever that goes."""
+        report = yield
+        result = item.stash.get(RESULT, None)
+        if call.when == "call" and result is not None:
+            report.rtcmpu = result  # type: ignore[attr-defined]
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a check's result."""
+        sent = getattr(report, "rtcmpu", None)
+        if sent is not None:
+            from pytest_rtcmpu.checks.plan import loads_result
+
+            node, result = loads_result(sent)
+            self._results[node, result.check] = result
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Take what a worker collected; one that crashed may have lost results."""
+        sent = (getattr(node, "workeroutput", None) or {}).get("rtcmpu")
+        self._collected |= json.loads(sent) if sent else {}
+        if error:
+            self._crashed.append(node.gateway.id)
+
+    # --------------------------------------------------------------------------- at the very end
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Draw up the ledger; a run that is not complete, or not as it should be, is not green."""
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput["rtcmpu"] = json.dumps(self._collected)
+            return
+        used = self._collected or self._results
+        if not used or self._config.getoption("collectonly"):
+            return
+        from pytest_rtcmpu import report
+        from pytest_rtcmpu.checks.plan import sum_up
+
+        self._told = sum_up(
+            self._collected,
+            self._results,
+            crashed=self._crashed,
+            seconds=time.monotonic() - self._began,
+        )
+        run, ledgers, problems = self._told
+        for path in self._config.getoption("rtcmpu_report"):
+            report.write(path, run, ledgers, problems=problems)
+        fails = report.exit_status(ledgers, problems=problems) != 0
+        if exitstatus == pytest.ExitCode.OK and (fails or not all(x.checks for x in ledgers)):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show the ledger."""
+        if self._told is None:
+            return
+        from pytest_rtcmpu.report import summary
+        from pytest_rtcmpu.report.github import annotate
+
+        run, ledgers, problems = self._told
+        terminalreporter.section("rtcmpu contract checks")
+        text = summary(
+            run,
+            ledgers,
+            width=self._config.get_terminal_writer().fullwidth,
+            color=self._config.get_terminal_writer().hasmarkup,
+            verbose=self._config.get_verbosity() > 0,
+            problems=problems,
+        )
+        terminalreporter.write_line(text)
+        for path in self._config.getoption("rtcmpu_report"):
+            terminalreporter.write_line(f"report: {path}")
+        if os.environ.get("GITHUB_ACTIONS"):
+            for line in annotate(ledgers, problems=problems):
+                terminalreporter.write_line(line)
+
+
+#: A check's result on its way into its test's report, and the bench of a node.
+RESULT = pytest.StashKey[str]()
+BENCH = pytest.StashKey["Bench"]()
+
+
+def plan_of(item: pytest.Item) -> Plan:
+    """Return the plan that a check belongs to."""
+    plan: Plan
+    if isinstance(item, pytest.Function):
+        plan = item.callspec.params["rtcmpu_check"][0]  # type: ignore[index]
+    else:
+        plan = item.parent.plan  # type: ignore[union-attr]
+    return plan
+
+
+def run_check(
+    item: pytest.Item,
+    owner: pytest.Collector,
+    plan: Plan,
+    phase: Phase,
+    clause: Clause,
+    make: Callable[[], Bench],
+) -> None:
+    """Run one check: return, skip, xfail or fail.
+
+    owner: the node that all checks of the plan belong to; the bench lives as long as it does.
+    """
+    from pytest_rtcmpu.checks.core import CannotRun
+
+    item.user_properties += [
+        ("rtcmpu-clause", clause.id),
+        ("rtcmpu-level", clause.level),
+        ("rtcmpu-source", clause.source),
+    ]
+    try:
+        if BENCH not in owner.stash:
+            owner.stash[BENCH] = make()
+            owner.addfinalizer(lambda: _close(owner))
+        result = owner.stash[BENCH].result(phase, clause.id)
+    except CannotRun as error:
+        pytest.fail(f"could not run: {error}", pytrace=False)
+    item.stash[RESULT] = plan.dumps_result(result)
+    if not result.exercised:
+        pytest.skip("not exercised: no case of this phase has to do with it")
+    if result.broken:
+        saved = plan.save_cases(result)
+        excused = plan.excuse(result)
+        if excused:
+            pytest.xfail(excused)
+        if plan.strict or clause.breach == "failure":
+            lines = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
+            lines += (line for finding in result.findings for line in _told(finding))
+            lines += [f"again: rtcmpu replay {saved[0]}"] if saved else []
+            pytest.fail("\n".join(lines), pytrace=False)
+
+
+def _close(owner: pytest.Collector) -> None:
+    with suppress(KeyError):
+        bench = owner.stash[BENCH]
+        del owner.stash[BENCH]
+        bench.close()
+
+
+def _told(finding: Finding) -> Iterator[str]:
+    yield f"  in        {finding.phase}, {finding.scenario}"
+    yield f"  expected  {finding.expected}"
+    yield f"  got       {finding.got}"
+    for exchange in finding.exchanges:
+        yield from ("", exchange.request, "", exchange.reply, "")

@@ -52,7 +52,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """Report files: two subjects with every outcome, one subject, and one with long lines."""
+    """Report files: two subjects with every outcome, one, six, and one with long lines."""
     folder = tmp_path_factory.mktemp("pages")
     made, found = everything()
     long = {"scenario": LONG, "expected": LONG, "got": LONG}
@@ -60,6 +60,7 @@ def pages(tmp_path_factory):
     runs = {
         "several": (made, found),
         "one": (run(made.subjects[0]), found[:1]),
+        "many": (run(*made.subjects * 3), found * 3),
         "long": both(broken(of("client")[0], **long), target=LONG, notes=(LONG,), complete=False),
     }
     for name, each in runs.items():
@@ -67,7 +68,7 @@ def pages(tmp_path_factory):
     return {name: (folder / f"{name}.html").as_uri() for name in runs}
 
 
-@pytest.mark.parametrize("name", ["several", "one", "long"])
+@pytest.mark.parametrize("name", ["several", "one", "many", "long"])
 @pytest.mark.parametrize("size", [SMALL, PHONE, DESK], ids=["small", "phone", "desk"])
 def test_no_sideways_scrolling(browser, pages, name, size):
     """The page is as wide as the screen, also with everything open."""

@@ -26,7 +26,7 @@ STARTS = {"json": b"{", "html": b"<!doctype html>", "xml": b"<?xml", "JSON": b"{
 class Markup(HTMLParser):
     """Reads a page: its tags, its text, and whether every tag is closed."""
 
-    VOID = frozenset({"meta", "input", "rect"})
+    VOID = frozenset({"meta", "input", "rect", "br"})
 
     def __init__(self, page):
         super().__init__()

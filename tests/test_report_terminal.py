@@ -43,6 +43,7 @@ SCREENS = {
     "all broken, incomplete, with notes": all_broken(complete=False, notes=("x" * 300, "y")),
     "two subjects": everything(),
     "four subjects": several(4),
+    "six subjects": (run(*everything()[0].subjects * 3), everything()[1] * 3),
 }
 
 
@@ -108,6 +109,12 @@ def test_counts():
         for each in everything()[1]
     ]
     assert [re.split(r"  +", lines[at + 1 + n])[1:] for n in range(2)] == counts
+
+
+def test_long_name_gives_way():
+    """A long target is cut rather than the counts beside it."""
+    said = text(both(*map(held, FAILING), target="node " + "x" * 100), width=80)
+    assert re.search(rf"\nclient node x+…  .* {3 * len(FAILING)}\n", said)
 
 
 def test_side_by_side():

@@ -9,7 +9,7 @@ from html import escape
 from importlib import resources
 from typing import Final
 
-from pytest_rtcmpu.checks.core import Finding, Run
+from pytest_rtcmpu.checks.core import CheckResult, Finding, Run
 from pytest_rtcmpu.contract import Clause
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Row, exit_status, rows
 from pytest_rtcmpu.report.text import count, lines, visible
@@ -44,7 +44,8 @@ def to_html(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str] 
     style, script = _resource("page.css"), _resource("page.js")
     # Nothing but the page's own style and script may run, whatever the report quotes.
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
-    several = " several" if len(ledgers) > 1 else ""
+    # Side by side as long as the clauses' texts keep some width; below them when there are more.
+    several = (" several" if len(ledgers) > 1 else "") + (" many" if len(ledgers) > 3 else "")
     return "\n".join(
         (
             "<!doctype html>",
@@ -230,10 +231,10 @@ def _clause(row: Row, kind: _Kind, ledgers: Collection[Ledger], labels: list[str
         f'<span class="outcomes">{_outcomes(row, labels)}</span></summary>'
     )
     yield '<div class="body">'
-    yield from _source(clause, ledgers)
     for each, entry, label in zip(ledgers, row.entries, labels, strict=True):
         if entry is not None:
             yield from _entry(entry, f"{label} <code><bdi>{_text(each.run.target)}</bdi></code>")
+    yield from _source(clause, ledgers)
     yield "</div></details></li>"
 
 
@@ -259,8 +260,8 @@ def _source(clause: Clause, ledgers: Collection[Ledger]) -> Iterator[str]:
     cite = f"{clause.source}: {'; '.join(cited)}" if cited else clause.source
     if clause.quote:
         yield (
-            f'<blockquote class="source"><span lang="zh">{_text(clause.quote)}</span>'
-            f"<cite>{_text(cite)}</cite></blockquote>"
+            f'<div class="source"><blockquote><span lang="zh">{_text(clause.quote)}</span>'
+            f"<cite>{_text(cite)}</cite></blockquote></div>"
         )
     else:
         yield f'<p class="source">Source: {_text(cite)}</p>'
@@ -275,16 +276,7 @@ def _entry(entry: Entry, who: str) -> Iterator[str]:
     yield f"<h3>{who} {_chip(_kind(entry))}</h3>"
     if entry.results:
         yield '<ul class="checks">'
-        for result in entry.results:
-            said = f"{result.broken} of {count(result.exercised, 'check')} broken"
-            if not result.broken:
-                said = f"held in {count(result.exercised, 'check')}"
-            if not (result.exercised or result.broken):
-                said = "not exercised"
-            reason = entry.reasons.get(result.check)
-            known = f"; known failure: {_text(reason)}" if reason is not None else ""
-            asserts = _text(result.asserts)
-            yield f"<li><code>{_text(result.check)}</code> {said}{known}. {asserts}</li>"
+        yield from (f"<li>{_check(result, entry)}</li>" for result in entry.results)
         yield "</ul>"
     else:
         yield "<p>No check was run.</p>"
@@ -292,6 +284,21 @@ def _entry(entry: Entry, who: str) -> Iterator[str]:
         for finding in result.findings:
             yield from _finding(finding)
     yield "</section>"
+
+
+def _check(result: CheckResult, entry: Entry) -> str:
+    if result.broken:
+        said = f"{result.broken} of {count(result.exercised, 'check')} broken"
+    elif result.exercised:
+        said = f"held in {count(result.exercised, 'check')}"
+    else:
+        said = "not exercised"
+    told = [f"<code>{_text(result.check)}</code> {said}"]
+    if result.asserts != entry.clause.text:
+        told.append(_text(result.asserts))
+    if result.check in entry.reasons:
+        told.append(f"Known failure: {_text(entry.reasons[result.check])}")
+    return "<br>".join(told)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -302,10 +309,10 @@ def _finding(finding: Finding) -> Iterator[str]:
         f"<dt>got</dt><dd>{_pre(finding.got)}</dd></dl>"
     )
     for exchange in finding.exchanges:
-        yield (
-            f'<div class="wires"><div><p class="wire">Request</p>{_pre(exchange.request)}</div>'
-            f'<div><p class="wire">Reply</p>{_pre(exchange.reply)}</div></div>'
-        )
+        yield '<div class="wires">'
+        for name, text in (("Request", exchange.request), ("Reply", exchange.reply)):
+            yield f'<div><p class="wire">{name}</p>{_pre(text.rstrip())}</div>'
+        yield "</div>"
     yield "</div>"
 
 

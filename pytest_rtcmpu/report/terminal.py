@@ -63,24 +63,26 @@ def summary(
     """
     if verbose:
         # Nothing is cut: a terminal wraps what is too long, and a log keeps it whole.
-        lines, width = _everything(run, ledgers, problems), sys.maxsize
-    else:
-        lines = _screen(run, ledgers, problems)
+        width = sys.maxsize
+    describe = _everything if verbose else _screen
+    lines = describe(run, ledgers, problems, width)
     return "\n".join(line.render(width, color=color) for line in lines)
 
 
-def _screen(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> list[_Line]:
+def _screen(
+    run: Run, ledgers: Collection[Ledger], problems: Collection[str], width: int
+) -> list[_Line]:
     top = [
         *_head(run),
         *_incomplete(ledgers),
         *_cut(_problems(problems), 3),
-        *_counts(ledgers),
+        *_counts(ledgers, width),
         *_cut(_notes(ledgers), 2),
     ]
     bottom = [
         _Line(""),
-        *_listed("known failure", ledgers),
-        *_listed("not exercised", ledgers),
+        *_cut(list(_listed("known failure", ledgers)), 2),
+        *_cut(list(_listed("not exercised", ledgers)), 2),
         *_more(ledgers),
         *_verdict(ledgers, problems),
     ]
@@ -96,12 +98,14 @@ def _screen(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) ->
     return [*top, *failures, *_cut(readings, max(room - len(failures), _LEAST)), *bottom]
 
 
-def _everything(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> list[_Line]:
+def _everything(
+    run: Run, ledgers: Collection[Ledger], problems: Collection[str], width: int
+) -> list[_Line]:
     return [
         *_head(run),
         *_incomplete(ledgers),
         *_problems(problems),
-        *_counts(ledgers),
+        *_counts(ledgers, width),
         *_notes(ledgers),
         *_broken(ledgers, _EVERYTHING, _EVERYTHING),
         *_all_of("known failure", ledgers),
@@ -146,13 +150,14 @@ def _notes(ledgers: Collection[Ledger]) -> list[_Line]:
     ]
 
 
-def _counts(ledgers: Collection[Ledger]) -> Iterator[_Line]:
+def _counts(ledgers: Collection[Ledger], width: int) -> Iterator[_Line]:
     names = [visible(_target(each)) for each in ledgers]
     if len(ledgers) > 1:
         names = [f"[{number}] {name}" for number, name in enumerate(names, start=1)]
     heads = [*OUTCOMES, "checks"]
     # Columns are as wide as their heads; the name gives way.
-    name_width = min(max(map(cells, names), default=0), 40)
+    left = width - sum(len(head) + 2 for head in heads)
+    name_width = min(max(map(cells, names), default=0), max(left, 12))
     yield _Line(" " * name_width, "".join(f"  {head}" for head in heads))
     for name, each in zip(names, ledgers, strict=True):
         numbers = [*(each.count(outcome) for outcome in OUTCOMES), each.checks]

@@ -84,21 +84,22 @@ class Route(responses.CallbackResponse):
         delivery: Delivery = response.delivery
         timeout = getattr(request, "req_kwargs", {}).get("timeout")
         patience = timeout[1] if isinstance(timeout, tuple) else timeout
+        late = f"Read timed out. (read timeout={patience})"
         if delivery.delay:
             if isinstance(patience, int | float) and delivery.delay >= patience:
-                raise requests.ReadTimeout(f"Read timed out. (read timeout={patience})")
+                raise requests.ReadTimeout(late, request=request)
             self._sleep(delivery.delay)
         if delivery.raw is not None:
             reason = http.client.BadStatusLine(repr(delivery.raw[:40]))
             raise requests.ConnectionError(
-                urllib3.exceptions.ProtocolError("Connection aborted.", reason)
+                urllib3.exceptions.ProtocolError("Connection aborted.", reason), request=request
             )
         if delivery.ending == "timeout":
-            raise requests.ReadTimeout(f"Read timed out. (read timeout={patience})")
+            raise requests.ReadTimeout(late, request=request)
         reset = ConnectionResetError(104, "Connection reset by peer")
         if delivery.ending == "reset" and delivery.after is None:
             raise requests.ConnectionError(
-                urllib3.exceptions.ProtocolError("Connection aborted.", reset)
+                urllib3.exceptions.ProtocolError("Connection aborted.", reset), request=request
             )
         if delivery.ending in ("reset", "close"):
             got = delivery.after or 0
@@ -117,7 +118,7 @@ def to_request(prepared: Any) -> Request:
     headers = [(_text(name), _text(value)) for name, value in prepared.headers.items()]
     if not any(name.lower() == "host" for name, _ in headers):
         # http.client adds it; a signature V3 covers it.
-        headers.insert(0, ("Host", urlsplit(prepared.url).netloc.rpartition("@")[2]))
+        headers.insert(0, ("Host", _host_header(prepared.url)))
     body = prepared.body
     if hasattr(body, "read"):
         body = body.read()
@@ -131,6 +132,14 @@ def to_request(prepared: Any) -> Request:
         headers=tuple(headers),
         body=bytes(body or b""),
     )
+
+
+def _host_header(url: str) -> str:
+    """What http.client sends as Host: without the user, and without the scheme's own port."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return host.rpartition(":")[0] if parts.port == default else host
 
 
 def _text(value: object) -> str:
@@ -186,12 +195,14 @@ def mocked(
     *,
     credentials: Credentials | None = None,
     allow_hosts: Iterable[str] = (),
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Endpoint]:
     """Answer every call to the endpoint's host, by https and http, from ``endpoint``.
 
     credentials: what the environment offers SDKs meanwhile; the endpoint's first key by default.
     allow_hosts: other hosts that may be called for real. All others are blocked, save for those
         that mocks of your own answer.
+    sleep: what waits where a reply is late but in time.
 
     Clients that do not use requests (aiohttp, httpx) are not answered, and cannot reach the real
     host either.
@@ -200,7 +211,7 @@ def mocked(
     door = responses.RequestsMock(
         assert_all_requests_are_fired=False, target=f"{Door.__module__}.{Door.__name__}.send"
     )
-    door.add(Route(endpoint))
+    door.add(Route(endpoint, sleep=sleep))
     with ExitStack() as stack:
         stack.enter_context(environment.unreachable(endpoint.contract.service.host))
         stack.enter_context(environment.test_keys(keys))

@@ -26,7 +26,7 @@ from pytest_rtcmpu.checks.bench import (
 )
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
 from pytest_rtcmpu.client import Client, Envelope
-from pytest_rtcmpu.contract import Contract, ErrorRow
+from pytest_rtcmpu.contract import Contract, ErrorRow, load
 from pytest_rtcmpu.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.errors import TransportError, UnreadableReply
 from pytest_rtcmpu.messages import Request, Response
@@ -485,7 +485,7 @@ def _timestamp(envelope: Envelope, value: str) -> Envelope:
     now = datetime.now(UTC)
     if re.fullmatch(r"[+-][0-9]+", value):
         moment = now + timedelta(seconds=int(value))
-        return replace(envelope, timestamp=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return replace(envelope, timestamp=wire.format_timestamp(moment, load()))
     return replace(envelope, timestamp=now.strftime(value) if "%" in value else value)
 
 

@@ -93,9 +93,10 @@ def _screen(
             return [*top, *middle, *bottom]
     failures = list(_section(ledgers, fails=True, detail=_LINE))
     readings = list(_section(ledgers, fails=False, detail=_LINE))
-    # Failures first; readings keep at least their heading and a line.
+    # Failures first; readings keep their heading and a line, or are left to the verdict to tell.
     failures = _cut(failures, max(room - min(len(readings), _LEAST), _LEAST))
-    return [*top, *failures, *_cut(readings, max(room - len(failures), _LEAST)), *bottom]
+    left = room - len(failures)
+    return [*top, *failures, *(_cut(readings, left) if left >= _LEAST else []), *bottom]
 
 
 def _everything(

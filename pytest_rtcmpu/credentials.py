@@ -2,48 +2,40 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 
 REDACTED = "**********"
 
 
-class Secret:
-    """A string that shows itself nowhere: not in a repr, a log line, a format or a traceback.
+class Secret(str):
+    """A string whose repr does not show it: not in a container's, a traceback's or a report's.
 
-    ``reveal()`` is the one way to the value; call it inside the expression that needs it, never
-    into a local variable (``pytest --showlocals`` prints those).
+    Otherwise it is a ``str``, so that code that signs by hand can use it as it is. Never put what
+    is made of it into a local variable: ``pytest --showlocals`` prints those.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ()
 
-    def __init__(self, value: str | Secret) -> None:
-        text = value.reveal() if isinstance(value, Secret) else value
-        if not isinstance(text, str):
-            raise TypeError(f"a secret must be str, got {type(text).__name__}")
-        self._value = text
+    def __new__(cls, value: str) -> Secret:
+        """Take the value. Raises TypeError for what is no str."""
+        if not isinstance(value, str):
+            raise TypeError(f"a secret must be str, got {type(value).__name__}")
+        return super().__new__(cls, value)
 
     def reveal(self) -> str:
-        """Return the value."""
-        return self._value
+        """Return the value as a plain ``str``."""
+        return str.__str__(self)
 
     def __repr__(self) -> str:
         return f"Secret({REDACTED!r})"
 
-    __str__ = __repr__
+    def __copy__(self) -> Secret:
+        return self
 
-    def __bool__(self) -> bool:
-        return bool(self._value)
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __reduce__(self) -> str:
+    def __reduce_ex__(self, protocol: object) -> str:
         raise TypeError("a Secret cannot be pickled")
 
 

@@ -46,7 +46,7 @@ class Settings:
     clauses: tuple[str, ...] = ()
     max_examples: int = 100
     seed: int = 0
-    timeout: float = 2.0
+    timeout: float = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)

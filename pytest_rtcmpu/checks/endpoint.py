@@ -33,6 +33,8 @@ from pytest_rtcmpu.messages import Request, Response
 
 Pairs = tuple[tuple[str, str], ...]
 
+#: Seconds that any reply may take: no clause is about an endpoint's speed.
+_PATIENCE = 20.0
 #: How many simultaneous starts, and how many times over: one lucky round proves little.
 RACERS, ROUNDS = 16, 5
 
@@ -537,7 +539,12 @@ class EndpointBench(BaseBench[Observation]):
         self._credentials = credentials
         try:
             self._clients = {
-                signature: Client(credentials, url, signature=signature, timeout=settings.timeout)
+                signature: Client(
+                    credentials,
+                    url,
+                    signature=signature,
+                    timeout=max(settings.timeout, _PATIENCE),
+                )
                 for signature in ("1.0", "v3")
             }
         except ValueError as error:
@@ -759,10 +766,12 @@ def race(url: str, requests: list[Request], settings: Settings) -> list[Response
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     results: list[Response | str] = ["not sent"] * len(requests)
     # Half of them may fail to connect and must not leave the others waiting for ever.
-    together = threading.Barrier(len(requests), timeout=settings.timeout + 5)
+    together = threading.Barrier(len(requests), timeout=max(settings.timeout, _PATIENCE))
 
     def send(index: int, request: Request) -> None:
-        connection = kind(parts.hostname or "", parts.port, timeout=settings.timeout + 5)
+        connection = kind(
+            parts.hostname or "", parts.port, timeout=max(settings.timeout, _PATIENCE)
+        )
         try:
             try:
                 connection.connect()

@@ -129,34 +129,29 @@ def _integers(contract: Contract, p: Parameter) -> st.SearchStrategy[int]:
     return st.one_of(st.sampled_from(_likely_integers(p) or [0]), st.integers(p.minimum, p.maximum))
 
 
-def _choices(
-    items: Sequence[Any], *, min_size: int = 0, max_size: int
-) -> st.SearchStrategy[list[Any]]:
-    """A list of items, drawn as one text of symbols that stand for them.
+def _symbols(items: Sequence[Any]) -> dict[str, Any]:
+    """Characters that stand for items, so that a list of them can be drawn as one text.
 
     ``st.lists(st.sampled_from(items))`` makes two draws an item, and so the longest lists here
-    dearer than all the rest of a task. It shrinks as a text does: shorter, then to the first item.
+    dearer than all the rest of a task. A text shrinks as well: shorter, then to the first item.
     """
-    by_symbol = {chr(ord("0") + i): item for i, item in enumerate(items)}
-    symbols = st.text("".join(by_symbol), min_size=min_size, max_size=max_size)
-    return symbols.map(lambda text: [by_symbol[symbol] for symbol in text])
-
-
-def _once(items: Iterable[int]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(items))
+    return {chr(ord("0") + i): item for i, item in enumerate(items)}
 
 
 def _layout_lists(
     contract: Contract, p: Parameter, min_size: int = 1
 ) -> st.SearchStrategy[tuple[int, ...]]:
+    # Each layout once: what a second mention would mean is nowhere said.
     known = tuple(sorted(contract.layouts))
     if min_size > 1:
         several = st.lists(st.sampled_from(known), min_size=min_size, unique=True).map(tuple)
         return st.one_of(st.sampled_from([known[:min_size], known, known[::-1]]), several)
-    # Each layout once: what a second mention would mean is nowhere said.
+    symbols = _symbols(known)
     return st.one_of(
         st.sampled_from([*((n,) for n in known), known, known[::-1]]),
-        _choices(known, min_size=1, max_size=2 * len(known)).map(_once),
+        st.text("".join(symbols), min_size=1, max_size=2 * len(known)).map(
+            lambda text: tuple(dict.fromkeys(symbols[symbol] for symbol in text))
+        ),
     )
 
 
@@ -172,10 +167,11 @@ def _field_of(p: Parameter, name: str) -> Parameter:
 
 
 def _pane_ids(p: Parameter) -> tuple[int, ...]:
+    """As many PaneIds as a list may have items, the last one among them."""
     pane_id = _field_of(p, "PaneId")
-    first = pane_id.minimum or 0
-    most = p.maximum_items or _TWO_DIGITS
-    return tuple(range(first, first + most if pane_id.maximum is None else pane_id.maximum + 1))
+    first, most = pane_id.minimum or 0, p.maximum_items or _TWO_DIGITS + 1
+    last = first + most - 1 if pane_id.maximum is None else pane_id.maximum
+    return (*range(first, min(last, first + most - 1)), last)
 
 
 def _pane_orders(ids: Sequence[int]) -> st.SearchStrategy[Sequence[int]]:
@@ -189,37 +185,31 @@ def _pane_lists(
     contract: Contract, p: Parameter, min_size: int = 0
 ) -> st.SearchStrategy[tuple[UserPane, ...]]:
     ids = _pane_ids(p)
-    most = min(len(ids), p.maximum_items or len(ids))
     users = _known_texts(_field_of(p, "UserId"))
     sources = [_member("SourceType", row.value) for row in _field_of(p, "SourceType").values]
     known = [(user, source) for user in users for source in sources]
     # Now and then another text than the known ones: one for all the items that want one.
     other = st.tuples(_of(contract, "UserPanes.UserId"), _of(contract, "UserPanes.SourceType"))
-    items = [*known, *[None] * (len(known) // 8 + 1)]
-    lists = [_choices(items, min_size=min_size, max_size=most)]
-    if most > _TWO_DIGITS:
-        many = max(min_size, _TWO_DIGITS)
-        lists.append(_choices(items, min_size=many, max_size=most))
-    return _panes_of(contract, _pane_orders(ids), st.one_of(lists), other)
+    symbols = _symbols([*known, *[None] * (len(known) // 8 + 1)])
+    texts = partial(st.text, "".join(symbols), max_size=len(ids))
+    lists = [texts(min_size=min_size)]
+    if len(ids) > _TWO_DIGITS:
+        lists.append(texts(min_size=max(min_size, _TWO_DIGITS)))
+    drawn_lists, orders = st.one_of(lists), _pane_orders(ids)
 
+    @st.composite
+    def user_panes(draw: st.DrawFn) -> tuple[UserPane, ...]:
+        items = [symbols[symbol] for symbol in draw(drawn_lists)]
+        if not items:
+            return ()
+        order = draw(orders)
+        drawn = draw(other) if None in items else ("", None)
+        return tuple(
+            _pane(pane_id, *(item or drawn), contract)
+            for pane_id, item in zip(order, items, strict=False)
+        )
 
-@st.composite
-def _panes_of(
-    draw: st.DrawFn,
-    contract: Contract,
-    orders: st.SearchStrategy[Sequence[int]],
-    lists: st.SearchStrategy[list[tuple[str, Any] | None]],
-    other: st.SearchStrategy[tuple[str, Any]],
-) -> tuple[UserPane, ...]:
-    items = draw(lists)
-    if not items:
-        return ()
-    pane_ids = draw(orders)
-    drawn = draw(other) if None in items else ("", None)
-    return tuple(
-        _pane(pane_id, *(item or drawn), contract)
-        for pane_id, item in zip(pane_ids, items, strict=False)
-    )
+    return user_panes()
 
 
 def _urls(contract: Contract, p: Parameter) -> st.SearchStrategy[str]:
@@ -227,8 +217,14 @@ def _urls(contract: Contract, p: Parameter) -> st.SearchStrategy[str]:
     rooted = [f"{scheme}://{host}" for scheme in p.schemes for host in _HOSTS]
     known = ["".join(parts) for parts in product(rooted, _PATHS, _QUERIES)]
     heads = ["".join(parts) for parts in product(rooted, ("/a", "/a?auth_key=a"))]
-    odd = st.text(_ODD_CHARACTERS, min_size=1, max_size=20).map(_stripped)
-    return st.one_of(st.sampled_from(known), st.tuples(st.sampled_from(heads), odd).map("".join))
+    whole = st.sampled_from([*known, *[""] * len(known)])
+    head, odd = st.sampled_from(heads), st.text(_ODD_CHARACTERS, max_size=20)
+
+    @st.composite
+    def stream_urls(draw: st.DrawFn) -> str:
+        return draw(whole) or _stripped(draw(head) + draw(odd))
+
+    return stream_urls()
 
 
 _BY_KIND: Mapping[str, Callable[..., st.SearchStrategy[Any]]] = {
@@ -373,40 +369,68 @@ def tasks(
 
     overrides: by the names of :class:`StartMPUTask`'s fields, a strategy or a plain value each:
         ``tasks(media_encode=0, channel_id=st.sampled_from(["a", "b"]))``.
+    contract: the default edition unless given; parameters that only another has go to ``others``.
 
     Raises InvalidArgument (a TypeError) for an unknown name. A value that breaks a rule raises
     InvalidTask when it is drawn.
     """
-    unknown = sorted(set(overrides) - set(_FIELDS))
+    allowed = (*_FIELDS, "others")
+    unknown = sorted(set(overrides) - set(allowed))
     if unknown:
-        raise InvalidArgument(f"unknown {', '.join(unknown)}: expected {', '.join(_FIELDS)}")
+        raise InvalidArgument(f"unknown {', '.join(unknown)}: expected {', '.join(allowed)}")
+    judge_by = _default(contract)
     if not overrides:
-        return _tasks(_default(contract))
-    return _build_tasks(
-        contract,
-        {
-            name: s if isinstance(s, st.SearchStrategy) else st.just(s)
-            for name, s in overrides.items()
-        },
-    )
+        return _tasks(judge_by)
+    given = {
+        name: value if isinstance(value, st.SearchStrategy) else st.just(value)
+        for name, value in overrides.items()
+    }
+    return _task(judge_by, {**_fields(judge_by), **given})
+
+
+def _fields(contract: Contract) -> dict[str, st.SearchStrategy[Any]]:
+    found = {name: make(contract=contract) for name, make in _FIELDS.items()}
+    foreign = _foreign(contract)
+    return {**found, "others": _others(contract)} if foreign else found
 
 
 @lru_cache(maxsize=64)
-def _tasks(contract: Contract, **min_sizes: int) -> st.SearchStrategy[StartMPUTask]:
-    sized = {name: _FIELDS[name](min_size=n, contract=contract) for name, n in min_sizes.items()}
-    return _build_tasks(contract, sized)
+def _tasks(contract: Contract, **given: Any) -> st.SearchStrategy[StartMPUTask]:
+    """Tasks whose lists have a least size, or which have a parameter of another edition."""
+    fields = _fields(contract)
+    for name, value in given.items():
+        make = _FIELDS.get(name)
+        fields[name] = make(min_size=value, contract=contract) if make else _others(contract, value)
+    return _task(contract, fields)
 
 
-def _build_tasks(
-    contract: Contract | None, given: Mapping[str, st.SearchStrategy[Any]]
+def _task(
+    contract: Contract, fields: Mapping[str, st.SearchStrategy[Any]]
 ) -> st.SearchStrategy[StartMPUTask]:
-    fields = {
-        name: given[name] if name in given else make(contract=contract)
-        for name, make in _FIELDS.items()
-    }
-    return st.fixed_dictionaries(fields).map(
-        lambda values: StartMPUTask(**values, contract=contract)
-    )
+    @st.composite
+    def tasks(draw: st.DrawFn) -> StartMPUTask:
+        values = {name: draw(strategy) for name, strategy in fields.items()}
+        return StartMPUTask(**values, contract=contract)
+
+    return tasks()
+
+
+def _foreign(contract: Contract) -> list[Parameter]:
+    """The parameters that the model has no field for: another edition's. Lists are left out."""
+    own = {p.name for p in _contract.load().parameters}
+    return [p for p in contract.parameters if p.name not in own and not p.bases]
+
+
+def _others(contract: Contract, needed: str = "") -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
+    @st.composite
+    def others(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (p.name, str(draw(_of(contract, p.name))))
+            for p in _foreign(contract)
+            if p.required or p.name == needed or draw(st.booleans())
+        )
+
+    return others()
 
 
 # ------------------------------------------------------------------------------- one rule broken
@@ -508,12 +532,12 @@ def _unlisted(contract: Contract, p: Parameter) -> _Wrong:
 def _unlisted_integers(p: Parameter) -> _Wrong:
     listed = {int(row.value) for row in p.values}
     highest = max(listed)
-    near = sorted(n + step for n in listed for step in (-1, 1) if n + step not in listed)
-    likely = [*(n for n in near if n > 1), -1, *near, *(10 * n for n in sorted(listed)), 2**31]
+    near = sorted(n + step for n in listed for step in (-1, 1))
+    # The plainest first: a positive neighbour.
+    likely = dict.fromkeys([*(n for n in near if n > 1), *near, *(10 * n for n in listed), 2**31])
     between = [n for n in range(2 * highest + 50) if n not in listed]
-    return st.sampled_from(
-        [str(n) for n in dict.fromkeys(likely) if n not in listed] + [str(n) for n in between]
-    )
+    branches = ([n for n in likely if n not in listed], between)
+    return st.one_of([st.sampled_from(numbers) for numbers in branches]).map(str)
 
 
 def _other_case(contract: Contract, p: Parameter) -> _Wrong:
@@ -526,12 +550,12 @@ def _other_case(contract: Contract, p: Parameter) -> _Wrong:
 #: Texts that are no Integer in any reading: words, other notations, colours as CSS has them.
 _NO_INTEGERS = (
     *("abc", "20.0", "1.0", "0x14", "0xff0000", "1e1", "1_0", "1,000", "--1", "-", "true", "null"),
-    *("720p", "#ff0000", "#000000", "ff0000", "red", "rgb(1,2,3)", "中", "NaN"),
+    *("720p", "#ff0000", "#000000", "#1e90ff", "ff0000", "red", "rgb(1,2,3)", "中", "NaN"),
 )
 
 
 def _no_integer(contract: Contract, p: Parameter) -> _Wrong:
-    return st.one_of(st.sampled_from(_NO_INTEGERS), st.integers(0, 0xFFFFFF).map("#{:06x}".format))
+    return _sampled(_NO_INTEGERS)
 
 
 def _out_of_range(contract: Contract, p: Parameter) -> _Wrong:
@@ -672,28 +696,31 @@ _FORMS: Mapping[str, _Break] = {"required": _left_out, "base": _moved, "gaps": _
 _ITEMS_NEEDED = {"gaps": 2}
 
 
-@st.composite
 def _broken(
-    draw: st.DrawFn,
     contract: Contract,
     clause: Clause,
     valid: st.SearchStrategy[StartMPUTask],
     spoil: _Break,
-) -> Violation:
-    task = draw(valid)
+) -> st.SearchStrategy[Violation]:
     name = str(clause.parameter)
-    starts = contract.parameter("UserPanes").bases
-    start = draw(st.sampled_from(starts)) if task.user_panes else starts[0]
-    pairs = task.to_wire(user_panes_from=start)
-    spoilt = spoil(draw, pairs, contract.parameter(name), name)
-    return Violation.judged(spoilt, repaired=pairs, task=task, contract=contract)
+    p, starts = contract.parameter(name), contract.parameter("UserPanes").bases
+
+    @st.composite
+    def violations(draw: st.DrawFn) -> Violation:
+        task = draw(valid)
+        start = draw(st.sampled_from(starts)) if task.user_panes else starts[0]
+        pairs = task.to_wire(user_panes_from=start)
+        spoilt = spoil(draw, pairs, p, name)
+        return Violation.judged(spoilt, repaired=pairs, task=task, contract=contract)
+
+    return violations()
 
 
 def _breaking(contract: Contract, clause: Clause) -> st.SearchStrategy[Violation] | None:
     """The requests that break a clause's rule, or ``None`` where nothing can."""
     top = contract.parameters_by_wire_name.get((clause.parameter or "").partition(".")[0])
     if top is None or clause.parameter is None or clause.rule is None:
-        return None
+        return None  # not the operation's own
     p = contract.parameter(clause.parameter)
     if clause.rule in _FORMS:
         spoil = _FORMS[clause.rule]
@@ -704,17 +731,19 @@ def _breaking(contract: Contract, clause: Clause) -> st.SearchStrategy[Violation
         spoil = partial(_replaced, values=values)
     else:  # a rule on the endpoint's state, which no request breaks by itself
         return None
-    needed = _ITEMS_NEEDED.get(clause.rule, 1)
-    sizes = {}
+    needed: dict[str, Any] = {}
     if top.bases:
-        available = contract.layouts if top.kind == "integer-list" else _pane_ids(top)
-        if len(available) < needed:
+        least = _ITEMS_NEEDED.get(clause.rule, 1)
+        there_are = contract.layouts if top.kind == "integer-list" else _pane_ids(top)
+        if len(there_are) < least:
             return None
-        sizes = {_FIELD_NAMES[top.name]: needed}
-    return _broken(contract, clause, _tasks(contract, **sizes), spoil)
+        needed[_LIST_FIELDS[top.kind]] = least
+    elif top in _foreign(contract):
+        needed["others"] = top.name
+    return _broken(contract, clause, _tasks(contract, **needed), spoil)
 
 
-_FIELD_NAMES = {"LayoutIds": "layout_ids", "UserPanes": "user_panes"}
+_LIST_FIELDS = {"integer-list": "layout_ids", "struct-list": "user_panes"}
 
 
 @lru_cache(maxsize=64)

@@ -287,6 +287,14 @@ def test_status(endpoint: Endpoint) -> None:
     assert caught.value.http_status == 503
 
 
+@pytest.mark.parametrize("http_status", [204, 304])
+def test_status_without_content(endpoint: Endpoint, http_status: int) -> None:
+    """An HTTP status that allows no content leaves none of the reply."""
+    endpoint.fail_next(faults.status(http_status))
+    with pytest.raises(UnreadableReply, match="empty body"):
+        client(endpoint).start_mpu_task(TASK)
+
+
 @pytest.mark.parametrize(
     "content",
     [b"null", b"[]", b'"OK"', b"{}", b'{"RequestId":null}', b"\xff", b"<StartMPUTaskResponse/>"],

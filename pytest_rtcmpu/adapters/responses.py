@@ -77,7 +77,9 @@ class Route(responses.CallbackResponse):
     def _answer(self, request: Any) -> tuple[int, Mapping[str, str], bytes]:
         response = self._endpoint.handle(to_request(request))
         self._deliver(response, request)
-        return response.status, dict(response.headers), response.body
+        # RFC 9110 6.4.1: such replies have no content, whatever their headers say.
+        empty = request.method == "HEAD" or response.status in (204, 304)
+        return response.status, dict(response.headers), b"" if empty else response.body
 
     def _deliver(self, response: Response, request: Any) -> None:
         """Do in process what ``Delivery`` says of a wire; slow bytes come at once."""

@@ -52,15 +52,15 @@ class CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the check."""
-        owner, plan = self.parent, self.parent.plan
-
-        def make() -> Any:
-            bench = plan.target.bench(plan.settings, credentials_from())
-            entered = bench.__enter__()
-            owner.addfinalizer(lambda: bench.__exit__(None, None, None))
-            return entered
-
-        run_check(self, owner, plan, self._phase, self._clause, make)
+        plan = self.parent.plan
+        run_check(
+            self,
+            self.parent,
+            plan,
+            self._phase,
+            self._clause,
+            lambda: plan.target.bench(plan.settings, credentials_from()),
+        )
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """Return what pytest calls it."""

@@ -11,12 +11,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from pytest_rtcmpu.checks.core import CheckResult, Finding, Phase, Run
     from pytest_rtcmpu.checks.plan import Plan
     from pytest_rtcmpu.checks.run import Bench
@@ -248,9 +250,10 @@ class Checks:
                 terminalreporter.write_line(line)
 
 
-#: A check's result on its way into its test's report, and the bench of a node.
+#: A check's result on its way into its test's report; a node's bench, and why it broke off.
 RESULT = pytest.StashKey[str]()
 BENCH = pytest.StashKey["Bench"]()
+BROKE = pytest.StashKey[str]()
 
 
 def plan_of(item: pytest.Item) -> Plan:
@@ -269,11 +272,12 @@ def run_check(
     plan: Plan,
     phase: Phase,
     clause: Clause,
-    make: Callable[[], Bench],
+    make: Callable[[], AbstractContextManager[Bench]],
 ) -> None:
     """Run one check: return, skip, xfail or fail.
 
-    owner: the node that all checks of the plan belong to; the bench lives as long as it does.
+    owner: the node that all checks of the plan belong to.
+    make: makes the bench, which lives as long as that node does.
     """
     from pytest_rtcmpu.checks.core import CannotRun
 
@@ -282,13 +286,20 @@ def run_check(
         ("rtcmpu-level", clause.level),
         ("rtcmpu-source", clause.source),
     ]
+    _expect_running(owner)
     try:
         if BENCH not in owner.stash:
-            owner.stash[BENCH] = make()
-            owner.addfinalizer(lambda: _close(owner))
+            stack = ExitStack()
+            owner.stash[BENCH] = stack.enter_context(make())
+            owner.addfinalizer(stack.close)
+            owner.addfinalizer(lambda: owner.stash.__delitem__(BENCH))
         result = owner.stash[BENCH].result(phase, clause.id)
-    except CannotRun as error:
-        pytest.fail(f"could not run: {error}", pytrace=False)
+    except BaseException as error:
+        # A phase that broke off says nothing about the clauses it did not get to.
+        owner.stash[BROKE] = str(error) or type(error).__name__
+        if not isinstance(error, CannotRun):
+            raise
+    _expect_running(owner)
     item.stash[RESULT] = plan.dumps_result(result)
     if not result.exercised:
         pytest.skip("not exercised: no case of this phase has to do with it")
@@ -304,11 +315,9 @@ def run_check(
             pytest.fail("\n".join(lines), pytrace=False)
 
 
-def _close(owner: pytest.Collector) -> None:
-    with suppress(KeyError):
-        bench = owner.stash[BENCH]
-        del owner.stash[BENCH]
-        bench.close()
+def _expect_running(owner: pytest.Collector) -> None:
+    if BROKE in owner.stash:
+        pytest.fail(f"could not run: {owner.stash[BROKE]}", pytrace=False)
 
 
 def _told(finding: Finding) -> Iterator[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -100,7 +101,7 @@ class ClientContract(_Contract):
                 plan,
                 phase,
                 clause,
-                lambda: ClientBench(baton, plan.settings),
+                lambda: closing(ClientBench(baton, plan.settings)),
             )
         finally:
             current.close()
@@ -132,10 +133,10 @@ class EndpointContract(_Contract):
                 pytrace=False,
             )
 
-        def make() -> Bench:
+        def make() -> closing[Bench]:
             bench = EndpointBench(url, self.credentials or credentials_from(), plan.settings)
             bench.target = plan.target.name
-            return bench
+            return closing(bench)
 
         run_check(request.node, owner, plan, phase, clause, make)
 

@@ -716,6 +716,20 @@ def test_the_sessions_own_settings_are_kept() -> None:
     assert seen == [200]
 
 
+def test_the_environments_certificates_and_proxies_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What requests reads from the environment holds for a signed request as well."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/environment.pem")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:8080")
+    monkeypatch.setenv("NO_PROXY", "")
+    stub = Stub()
+    client_of(stub).start_mpu_task(example_task())
+    (settings,) = stub.settings
+    assert settings["verify"] == "/environment.pem"
+    assert settings["proxies"]["https"] == "http://proxy.example:8080"
+
+
 def test_the_sessions_login_and_parameters_do_not_reach_the_request() -> None:
     """What would change a signed request is left out: a login, and parameters nobody signed."""
     session = requests.Session()

@@ -790,7 +790,6 @@ ALLOWED: dict[tuple[str, str | int], str] = {
     ("autopsy.py", "HMAC-SHA1"): "advice to a reader",
     ("autopsy.py", "rtc.aliyuncs.com"): "a guess at the host that was signed, not a rule",
     ("strategies.py", "720p"): "a text that is no integer",
-    ("strategies.py", 16777215): "six hex digits, for colours as CSS has them",
     ("cli.py", "TaskExisted"): "an example in a help text",
     ("endpoint.py", 10_000): "how many calls are kept",
     ("endpoint.py", 20): "how many earlier calls an autopsy looks at",

@@ -249,9 +249,8 @@ def _wrong_scalars(contract: Contract) -> Iterator[tuple[str, str, str]]:
     for p in contract.parameters:
         if p.kind == "enum":
             known = [str(row.value) for row in p.values]
-            yield from (
-                (p.name, "enum", text) for text in ("unknown", f"{known[0]}0", known[0][1:])
-            )
+            unknown = ("unknown", f"{known[0]}0", known[0][1:], *_neighbours(known))
+            yield from ((p.name, "enum", text) for text in unknown)
             yield from ((p.name, "case", text) for text in (known[0].lower(), known[-1].upper()))
         elif p.kind == "integer-enum":
             yield from ((p.name, "integer", text) for text in NO_INTEGERS)
@@ -298,8 +297,8 @@ def _wrong_layouts(contract: Contract) -> Iterator[tuple[str, str, list[tuple[st
         return f"{p.name} {shown}", contract.rule(p.name, rule).id, rest + pairs
 
     reserved = contract.reserved_layouts_up_to
-    # Above the reserved ones a layout may be registered; hardly this one.
-    for text in ("0", "-1", str(top + 1), str(reserved), str(reserved * 7654 + 321)):
+    # Above the reserved ones: "not yet open", unless the contract in use has them registered.
+    for text in ("0", "-1", str(top + 1), str(reserved), str(reserved + 1), str(reserved * 765)):
         yield case("known", (1, text))
         yield case("known", (1, known), (2, text))
     for text in NO_INTEGERS:

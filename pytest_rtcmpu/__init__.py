@@ -94,10 +94,14 @@ __all__ = [  # noqa: RUF022 - in the order of the modules above
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name in _HOME_OF:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would take it for the type of every submodule
+
+    def __getattr__(name: str) -> object:
+        if name in _HOME_OF:
+            return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        if name in ("contract", "errors", "faults", "strategies", "testing"):
+            return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

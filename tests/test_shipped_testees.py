@@ -1,0 +1,146 @@
+"""The testees that docs/ ships, run as they are: what the published clients hold and break."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_rtcmpu import contract
+from pytest_rtcmpu.adapters import line_protocol
+from pytest_rtcmpu.adapters.line_protocol import CommandTestee
+from pytest_rtcmpu.checks.run import ClientBench, Settings, run_bench
+from pytest_rtcmpu.credentials import TEST_CREDENTIALS
+
+DOCS = Path(__file__).parent.parent / "docs"
+TESTEES = DOCS / "testees"
+
+# A Code that comes with HTTP 200 is a success to both Python clients.
+_SUCCESS_IN_SPITE_OF_A_CODE = {
+    "reply.error.in-http-200",
+    "error.task-existed",
+    "error.service-codes",
+    "error.unknown-code",
+}
+# A RequestId that is not there is handed on as None or undefined.
+_NO_REQUEST_ID = {"reply.unreadable.not-an-object", "reply.unreadable.no-request-id"}
+_OLD_SDK = {
+    *_SUCCESS_IN_SPITE_OF_A_CODE,
+    # IndexError: it takes SignatureDoesNotMatch's message apart at a colon.
+    "error.gateway-codes",
+}
+_NEW_SDK = {*_SUCCESS_IN_SPITE_OF_A_CODE, *_NO_REQUEST_ID}
+
+
+def broken(command: list[str]) -> set[str]:
+    """Return the clauses that a testee breaks in the documented phase."""
+    settings = Settings(phases=("documented",), timeout=10)
+    testee = CommandTestee(command, startup=60)
+    bench = ClientBench(testee, settings)
+    try:
+        results = run_bench(bench, settings).results
+    finally:
+        bench.close()
+    assert sum(result.exercised for result in results) > 1000
+    return {result.clause for result in results if result.broken}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["python_old_sdk.py"], _OLD_SDK),
+        (["python_new_sdk.py"], {*_NEW_SDK, "task-profile.required"}),
+        (["python_new_sdk.py", "--task-profile"], _NEW_SDK),
+    ],
+    ids=["old", "new", "new-with-task-profile"],
+)
+def test_the_published_python_clients_are_judged_truly(arguments, expected):
+    """Both take a Code in HTTP 200 for a success, and the new one cannot send TaskProfile."""
+    script, *options = arguments
+    assert broken([sys.executable, str(TESTEES / script), *options]) == expected
+
+
+@pytest.fixture(scope="session")
+def node_testee(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Node testee with its dependencies, as package-lock.json has them."""
+    npm = shutil.which("npm")
+    if npm is None:
+        if os.environ.get("CI"):
+            pytest.fail("npm is needed to check the Node testee")
+        pytest.skip("npm is not installed")
+    folder = tmp_path_factory.mktemp("node") / "testee"
+    shutil.copytree(
+        TESTEES / "node_pop_core", folder, ignore=shutil.ignore_patterns("node_modules")
+    )
+    done = subprocess.run(
+        [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "testee.js"
+
+
+def test_the_published_node_client_is_judged_truly(node_testee):
+    """It raises TaskExisted, and takes JSON without RequestId and Code for a success."""
+    assert broken(["node", str(node_testee)]) == _NO_REQUEST_ID
+
+
+def test_our_client_holds_every_clause_over_the_line_protocol():
+    """The package's own client, served by ``serve_testee``, breaks nothing."""
+    program = (
+        "from pytest_rtcmpu.adapters.line_protocol import serve_testee\n"
+        "from pytest_rtcmpu.checks.own import start\n"
+        "serve_testee(start)"
+    )
+    assert broken([sys.executable, "-c", program]) == set()
+
+
+PARAMS = {
+    "AppId": "a",
+    "ChannelId": "c",
+    "TaskId": "t",
+    "TaskProfile": "4IN_720P",
+    "MediaEncode": 0,
+    "BackgroundColor": 0,
+    "LayoutIds": [1],
+    "UserPanes": [],
+    "StreamURL": "rtmp://h/a/s",
+}
+
+
+def blocks(kind: str) -> list[str]:
+    """Return the fenced blocks of docs/line-protocol.md with that heading."""
+    text = (DOCS / "line-protocol.md").read_text("utf-8")
+    return re.findall(rf"^```{kind}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_documented_question_is_what_is_asked():
+    """The documentation's question has the fields that a question has, the params in order."""
+    (block,) = blocks("json in")
+    documented = json.loads(block)
+    names = [parameter.name for parameter in contract.load().parameters]
+    asked = json.loads(line_protocol._question(1, PARAMS, "", TEST_CREDENTIALS, 2.0))
+    assert list(documented) == list(asked)
+    assert list(documented["credentials"]) == list(asked["credentials"])
+    assert list(documented["params"]) == list(PARAMS)
+    assert set(names) == set(PARAMS)
+
+
+def test_the_documented_answers_are_understood():
+    """Each of the documentation's answers is read as what it is said to be."""
+    outcomes = [line_protocol._read(block.encode(), 1) for block in blocks("json out")]
+    assert [(o.kind, o.code) for o in outcomes] == [
+        ("request_id", None),
+        ("error", "TaskExisted"),
+        ("error", None),
+    ]

@@ -71,7 +71,8 @@ def rtcmpu_mock(
 
 @pytest.fixture
 def rtcmpu_endpoint(
-    rtcmpu_mock: Callable[[], AbstractContextManager[Endpoint]],
+    rtcmpu_mock: Callable[..., AbstractContextManager[Endpoint]],
+    rtcmpu_credentials: Credentials,
 ) -> Iterator[Endpoint]:
     """The mocked endpoint of https and http rtc.aliyuncs.com, fresh for each test.
 
@@ -80,7 +81,8 @@ def rtcmpu_endpoint(
     in this process calls through requests reaches it, the published SDKs too; other hosts are
     blocked, and ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET hold test keys.
     """
-    with rtcmpu_mock() as endpoint:
+    # rtcmpu_mock is made once a session; credentials may be overridden in one module of many.
+    with rtcmpu_mock(credentials=rtcmpu_credentials) as endpoint:
         yield endpoint
 
 

@@ -136,6 +136,28 @@ def test_credentials_overridden(run: Run, pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
+def test_credentials_overridden_in_one_module(run: Run, pytester: pytest.Pytester) -> None:
+    """An override in one module counts there and nowhere else, whatever ran before it."""
+    test = """
+        def test_key(rtcmpu_client, rtcmpu_endpoint, rtcmpu_task):
+            rtcmpu_client.start_mpu_task(rtcmpu_task)
+            assert dict(rtcmpu_endpoint.calls[0].pairs)["AccessKeyId"] == "{}"
+        """
+    override = """
+        import pytest
+        from pytest_rtcmpu import Credentials
+
+        @pytest.fixture(scope="session")
+        def rtcmpu_credentials():
+            return Credentials("our-key", "our-secret")
+        """
+    ours = override + test.format("our-key")
+    pytester.makepyfile(
+        test_a=test.format("testid"), test_b=ours, test_c=test.format("testid"), test_d=ours
+    )
+    run("", "-p", "no:randomly").assert_outcomes(passed=4)
+
+
 def test_mock_inside_given(run: Run) -> None:
     """Inside @given each example may have a fresh endpoint from rtcmpu_mock."""
     result = run(

@@ -87,6 +87,7 @@ class Checks:
         self._collected: dict[str, tuple[str, list[str]]] = {}
         #: Results by node and check.
         self._results: dict[tuple[str, str], CheckResult] = {}
+        self._notes: dict[str, tuple[str, ...]] = {}
         self._crashed: list[str] = []
         self._told: tuple[Run, tuple[Ledger, ...], tuple[str, ...]] | None = None
         if config.getoption("rtcmpu_seed") is None:
@@ -188,8 +189,9 @@ class Checks:
         if sent is not None:
             from pytest_rtcmpu.checks.plan import loads_result
 
-            node, result = loads_result(sent)
+            node, result, notes = loads_result(sent)
             self._results[node, result.check] = result
+            self._notes[node] = tuple(dict.fromkeys((*self._notes.get(node, ()), *notes)))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -215,6 +217,7 @@ class Checks:
         self._told = sum_up(
             self._collected,
             self._results,
+            notes=self._notes,
             crashed=self._crashed,
             seconds=time.monotonic() - self._began,
         )
@@ -280,6 +283,7 @@ def run_check(
     make: makes the bench, which lives as long as that node does.
     """
     from pytest_rtcmpu.checks.core import CannotRun
+    from pytest_rtcmpu.report import text
 
     item.user_properties += [
         ("rtcmpu-clause", clause.id),
@@ -300,7 +304,7 @@ def run_check(
         if not isinstance(error, CannotRun):
             raise
     _expect_running(owner)
-    item.stash[RESULT] = plan.dumps_result(result)
+    item.stash[RESULT] = plan.dumps_result(result, owner.stash[BENCH].notes)
     if not result.exercised:
         pytest.skip("not exercised: no case of this phase has to do with it")
     if result.broken:
@@ -309,10 +313,11 @@ def run_check(
         if excused:
             pytest.xfail(excused)
         if plan.strict or clause.breach == "failure":
-            lines = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
-            lines += (line for finding in result.findings for line in _told(finding))
-            lines += [f"again: rtcmpu replay {saved[0]}"] if saved else []
-            pytest.fail("\n".join(lines), pytrace=False)
+            told = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
+            told += (line for finding in result.findings for line in _told(finding))
+            told += [f"again: rtcmpu replay {saved[0]}"] if saved else []
+            # Visible: what a client sent may hold what no terminal and no report can carry.
+            pytest.fail("\n".join(map(text.lines, told)), pytrace=False)
 
 
 def _expect_running(owner: pytest.Collector) -> None:

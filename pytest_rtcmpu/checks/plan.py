@@ -91,20 +91,21 @@ class Plan:
         }
         return cls(**{**data, "target": Target(**data["target"]), "settings": Settings(**settings)})
 
-    def dumps_result(self, result: CheckResult) -> str:
-        """Return a result of this plan as a text that ``loads_result`` reads."""
-        return json.dumps({"node": self.node, "result": asdict(result)})
+    def dumps_result(self, result: CheckResult, notes: Collection[str]) -> str:
+        """Return a result of this plan, and its bench's notes, as ``loads_result`` reads them."""
+        return json.dumps({"node": self.node, "result": asdict(result), "notes": list(notes)})
 
 
-def loads_result(text: str) -> tuple[str, CheckResult]:
-    """Return a text's node and result."""
+def loads_result(text: str) -> tuple[str, CheckResult, tuple[str, ...]]:
+    """Return a text's node, result and notes."""
     data = json.loads(text)
     result = data["result"]
     findings = (
         Finding(**{**each, "exchanges": tuple(Exchange(**x) for x in each["exchanges"])})
         for each in result["findings"]
     )
-    return data["node"], CheckResult(**{**result, "findings": tuple(findings)})
+    found = CheckResult(**{**result, "findings": tuple(findings)})
+    return data["node"], found, tuple(data["notes"])
 
 
 def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Plan:
@@ -162,6 +163,7 @@ def sum_up(
     collected: Mapping[str, tuple[str, Collection[str]]],
     results: Mapping[tuple[str, str], CheckResult],
     *,
+    notes: Mapping[str, Collection[str]],
     crashed: Collection[str],
     seconds: float,
 ) -> tuple[Run, tuple[Ledger, ...], tuple[str, ...]]:
@@ -169,6 +171,7 @@ def sum_up(
 
     collected: by node, its plan and the ids of its checks.
     results: by node and check.
+    notes: what benches have to say, by node.
     crashed: the workers that are gone.
     """
     contract = _contract.load()
@@ -179,17 +182,17 @@ def sum_up(
     for each in plans:
         here = {check: result for (node, check), result in results.items() if node == each.node}
         lost = sorted(set(collected[each.node][1]) - set(here))
-        notes = [f"worker {worker} crashed" for worker in crashed]
+        gone = [f"worker {worker} crashed" for worker in crashed]
         if lost:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-            notes.append(f"never run: {lost[0]}{more}")
+            gone.append(f"never run: {lost[0]}{more}")
         subjects.append(
             SubjectRun(
                 subject=each.target.subject,
                 target=each.target.name,
                 results=tuple(here[check] for check in sorted(here)),
-                complete=not notes,
-                notes=tuple(notes),
+                complete=not gone,
+                notes=(*gone, *notes.get(each.node, ())),
             )
         )
     run = Run(

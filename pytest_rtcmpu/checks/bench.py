@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from pytest_rtcmpu.checks.core import (
     Phase,
     check_id,
 )
-from pytest_rtcmpu.checks.hunt import MOST_SHRUNK, Broke, hunt
+from pytest_rtcmpu.checks.hunt import SHRINK_SECONDS, Broke, Enough, hunt
 from pytest_rtcmpu.contract import Clause, Contract, Subject
 from pytest_rtcmpu.credentials import REDACTED, Credentials
 from pytest_rtcmpu.messages import Request, Response
@@ -101,6 +102,7 @@ class BaseBench(Generic[O]):
         self._fresh: list[Finding] = []
         self._settled: set[str] = set()
         self._hits: list[Finding] = []
+        self._shrink_until = 0.0
 
     # ------------------------------------------------------------------------------- results
 
@@ -204,16 +206,22 @@ class BaseBench(Generic[O]):
             # The last hit is the minimal example: Hypothesis runs it once more at the end.
             self._keep(phase, self._hits[-1:])
             self._settled |= {finding.clause for finding in self._hits[-1:]}
+            self._hits = []
 
-        hunt(run, number=self.settings.seed, shrunk=shrunk)
+        self._hits = []
+        hunt(run, shrunk)
         self._settled = set()
 
     def _hit(self, phase: Phase, findings: list[Finding]) -> None:
         """Tell Hypothesis when an example broke a clause that is not settled."""
         self._keep(phase, (f for f in findings if f.clause in self._settled))
         new = [finding for finding in findings if finding.clause not in self._settled]
+        if new and not self._hits:
+            self._shrink_until = time.monotonic() + SHRINK_SECONDS
+        self._hits += new[:1]
+        if self._hits and time.monotonic() > self._shrink_until:
+            raise Enough
         if new:
-            self._hits.append(new[0])
             raise Broke(new[0].clause)
 
 
@@ -264,7 +272,6 @@ def new_request_id() -> str:
 
 
 __all__ = [
-    "MOST_SHRUNK",
     "BaseBench",
     "Breach",
     "Check",

@@ -287,7 +287,8 @@ def _neighbours(known: list[str]) -> list[str]:
 
 def _wrong_layouts(contract: Contract) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     p = contract.parameter("LayoutIds")
-    top = max(contract.layouts)
+    reserved = contract.reserved_layouts_up_to
+    top = max(layout for layout in contract.layouts if layout <= reserved)
     rest = to_pairs(plain(contract, LayoutIds=[]))
     known, second, third = map(str, list(contract.layouts)[:3])
 
@@ -296,9 +297,9 @@ def _wrong_layouts(contract: Contract) -> Iterator[tuple[str, str, list[tuple[st
         shown = " ".join(f"{index}:{text}" for index, text in items)
         return f"{p.name} {shown}", contract.rule(p.name, rule).id, rest + pairs
 
-    reserved = contract.reserved_layouts_up_to
     # Above the reserved ones: "not yet open", unless the contract in use has them registered.
-    for text in ("0", "-1", str(top + 1), str(reserved), str(reserved + 1), str(reserved * 765)):
+    unknown = {0, -1, top + 1, reserved, reserved + 1, reserved * 765} - set(contract.layouts)
+    for text in map(str, sorted(unknown)):
         yield case("known", (1, text))
         yield case("known", (1, known), (2, text))
     for text in NO_INTEGERS:

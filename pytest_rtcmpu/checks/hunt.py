@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
-from hypothesis.errors import Flaky, HypothesisException
+from hypothesis.errors import Flaky
 
 #: How many different clauses one phase shrinks an example for; further ones are kept unshrunk.
 MOST_SHRUNK = 5
+
+
+#: Seconds that shrinking one example may take: a smaller one is nice to have.
+SHRINK_SECONDS = 10.0
+
+
+class Enough(BaseException):
+    """Ends Hypothesis in the middle of shrinking; not an Exception, so that it lets it through."""
 
 
 class Broke(AssertionError):
@@ -31,25 +39,21 @@ def make_settings(max_examples: int, *, stateful_step_count: int = 20) -> settin
     )
 
 
-def hunt(run: Callable[[], object], *, number: int, shrunk: Callable[[], None]) -> None:
+def hunt(run: Callable[[], object], shrunk: Callable[[], None]) -> None:
     """Run a Hypothesis test again and again until it finds nothing new.
 
-    run: raises :class:`Broke` for a clause that has not been settled; what Hypothesis ran last is
-        its minimal example.
-    number: the seed.
-    shrunk: called when a minimal example has been found; settles its clause.
+    run: raises :class:`Broke` for a clause that has not been settled, and :class:`Enough` when
+        shrinking has taken long enough; the last example that broke is the plainest found.
+    shrunk: called when an example has been found; settles its clause.
     """
-    del number
     for _ in range(MOST_SHRUNK):
         try:
             run()
-        except (Broke, Flaky):
+        except (Broke, Flaky, Enough):
             # A client that fails only now and then is flaky to Hypothesis, and broken to us.
             shrunk()
-        except HypothesisException:
-            raise
         else:
             return
 
 
-__all__ = ["MOST_SHRUNK", "Broke", "hunt", "make_settings", "seed"]
+__all__ = ["SHRINK_SECONDS", "Broke", "Enough", "hunt", "make_settings", "seed"]

@@ -1,0 +1,369 @@
+"""The checks themselves: what they hold, what they find, and how it is seen again."""
+
+import itertools
+import json
+import threading
+from contextlib import closing
+
+import pytest
+
+from pytest_rtcmpu import contract, rules
+from pytest_rtcmpu.adapters.server import Server
+from pytest_rtcmpu.checks import cases
+from pytest_rtcmpu.checks.client import CLIENT_CHECKS
+from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.checks.endpoint import ENDPOINT_CHECKS
+from pytest_rtcmpu.checks.run import ClientBench, EndpointBench, Settings, planned, run_bench
+from pytest_rtcmpu.checks.testee import CallableTestee
+from pytest_rtcmpu.client import Client
+from pytest_rtcmpu.credentials import Credentials
+from pytest_rtcmpu.endpoint import Endpoint
+
+CONTRACT = contract.load()
+CHECKS = {"client": CLIENT_CHECKS, "endpoint": ENDPOINT_CHECKS}
+#: Clauses that no check can exercise, and why.
+NOT_CHECKABLE = {("endpoint", "access-key-id.active"): "no key is known to be disabled"}
+DOCUMENTED = Settings(phases=("documented",), timeout=20.0)
+
+
+def starter(change=lambda params: params, **options):
+    """Our own client as a client under test, with its parameters changed on the way."""
+
+    def start(params, *, endpoint, credentials, timeout):
+        key = Credentials(
+            credentials.access_key_id, credentials.access_key_secret, credentials.security_token
+        )
+        client = Client(key, endpoint, timeout=timeout, **options)
+        with closing(client):
+            return client.call("StartMPUTask", cases.to_pairs(change(params))).request_id
+
+    return start
+
+
+def run_client(start, settings=DOCUMENTED):
+    """Run a client's checks; return the results by (phase, clause), and the bench's notes."""
+    with closing(ClientBench(CallableTestee(start), settings)) as bench:
+        results = run_bench(bench, settings).results
+        return {(r.phase, r.clause): r for r in results}, bench.notes
+
+
+def run_endpoint(handle, settings=DOCUMENTED):
+    """Run an endpoint's checks; return the results by (phase, clause)."""
+    with Server(handle) as server, closing(EndpointBench(server.url, settings=settings)) as bench:
+        results = run_bench(bench, settings).results
+        assert server.errors == []
+        return {(r.phase, r.clause): r for r in results}
+
+
+def quiet_endpoint(kind=Endpoint):
+    """An endpoint that warns nobody."""
+    return kind(warn=lambda _: None)
+
+
+def broken(results):
+    """The clauses that broke, with what was found."""
+    return {key: result.findings for key, result in results.items() if result.broken}
+
+
+# ------------------------------------------------------------------------------- the own pair
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"signature": signature, "method": method, "reply_format": reply_format}
+        for signature in ("1.0", "v3")
+        for method in ("GET", "POST")
+        for reply_format in ("JSON", "XML", None)
+    ],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_our_client_holds_every_clause(options):
+    """Whatever way it sends, the package's client breaks nothing."""
+    results, notes = run_client(starter(**options, user_panes_from=1))
+    assert broken(results) == {}
+    assert notes == []
+
+
+def test_our_endpoint_holds_every_clause():
+    """The package's endpoint breaks nothing, in any phase, and every check judges it."""
+    results = run_endpoint(quiet_endpoint().handle, Settings(max_examples=20))
+    assert broken(results) == {}
+    exercised = {clause for (_, clause), result in results.items() if result.exercised}
+    assert exercised == {check.clause for check in ENDPOINT_CHECKS}
+
+
+def test_every_clause_about_clients_is_exercised_by_some_way_of_sending():
+    """Between signature 1.0 in JSON and V3 in XML, no clause about clients goes unjudged."""
+    seen = set()
+    for options in ({}, {"signature": "v3", "reply_format": "XML"}):
+        results, _ = run_client(starter(lambda p: p, **options))
+        seen |= {clause for (_, clause), result in results.items() if result.exercised}
+    unseen = {check.clause for check in CLIENT_CHECKS} - seen
+    assert unseen == {"signature.empty-values"}  # only a client that sends one exercises it
+
+
+# --------------------------------------------------------------------------------- the tuples
+
+
+@pytest.mark.parametrize("subject", ["client", "endpoint"])
+def test_the_checks_are_those_of_the_contract(subject):
+    """Every clause about a subject has one check, or a reason to have none."""
+    named = [check.clause for check in CHECKS[subject]]
+    assert len(named) == len(set(named))
+    due = {c.id for c in CONTRACT.clauses if subject in c.subjects}
+    exempt = {clause for kind, clause in NOT_CHECKABLE if kind == subject}
+    assert set(named) == due - exempt
+    assert exempt <= due
+
+
+def test_a_glob_that_matches_nothing_is_an_error():
+    """It names the nearest clauses, since it is a misspelling most of the time."""
+    with pytest.raises(CannotRun, match=r"media-encode\.enum"):
+        planned("client", Settings(clauses=("media-encode.enumm",)))
+
+
+def test_a_glob_selects():
+    """Only the clauses that match are planned, in every phase asked for."""
+    settings = Settings(clauses=("media-encode.*",), phases=("documented", "fuzz"))
+    chosen = planned("client", settings)
+    assert {phase for phase, _ in chosen} == {"documented", "fuzz"}
+    assert {clause.id.partition(".")[0] for _, clause in chosen} == {"media-encode"}
+
+
+# ---------------------------------------------------------------------------------- the cases
+
+
+def test_valid_cases_are_valid():
+    """The rules find nothing wrong with a valid case, whose clause exists."""
+    for name, clause, params in cases.valid(CONTRACT):
+        assert rules.judge(cases.to_pairs(params), CONTRACT).problems == (), name
+        CONTRACT.clause(clause)
+
+
+def test_breaches_break_one_clause():
+    """The rules find one thing wrong with a breach: the clause it is named for."""
+    for name, clause, pairs in cases.breaches(CONTRACT):
+        found = [p.clause.id for p in rules.judge(pairs, CONTRACT).problems]
+        assert found == [clause], name
+
+
+def test_every_rule_of_a_parameter_is_breached():
+    """There is a breach for each clause that ties a rule to a parameter of the operation."""
+    names = {p.name for p in CONTRACT.parameters}
+    due = {
+        c.id
+        for c in CONTRACT.clauses
+        if c.rule not in (None, "exists") and (c.parameter or "").partition(".")[0] in names
+    }
+    assert {clause for _, clause, _ in cases.breaches(CONTRACT)} == due
+
+
+def test_pairwise_covers_every_pair():
+    """Every pair of classes of two factors stands in some row."""
+    names = [
+        name.split(" × ")
+        for name, _, _ in cases.pairwise(CONTRACT, signature=("1.0", "v3"), method=("GET", "POST"))
+    ]
+    columns = [sorted(set(column)) for column in zip(*names, strict=True)]
+    assert list(map(len, columns)) == [8, 5, 7, 6, 7, 2, 2]
+    for one, two in itertools.combinations(range(len(columns)), 2):
+        rows = {(row[one], row[two]) for row in names}
+        assert rows == set(itertools.product(columns[one], columns[two]))
+
+
+def test_cases_follow_the_contract():
+    """Another edition's values are cases without any change to the code."""
+    wider = CONTRACT.with_layouts({10001: 3})
+    names = [name for name, _, _ in cases.valid(wider)]
+    assert "LayoutIds=10001" in names
+    assert all(name != "LayoutIds 1:10001" for name, _, _ in cases.breaches(wider))
+    for name, clause, pairs in cases.breaches(wider):
+        assert [p.clause.id for p in rules.judge(pairs, wider).problems] == [clause], name
+
+
+# ------------------------------------------------------------------------- what they find
+
+
+def drop_zeros(params):
+    """The classic: a zero is false."""
+    return {name: value for name, value in params.items() if value != 0}
+
+
+def test_a_dropped_zero_is_named():
+    """The clauses about zeros break, and say what was expected and what came."""
+    found = broken(run_client(starter(drop_zeros))[0])
+    finding = found["documented", "media-encode.zero"][0]
+    assert (finding.expected, finding.got) == ("MediaEncode=0", "no MediaEncode")
+    assert ("documented", "background-color.zero") in found
+    assert ("documented", "media-encode.enum") not in found
+
+
+def test_a_client_that_refuses_a_valid_task_is_found():
+    """A task that keeps every rule must be sent."""
+
+    def start(params, **rest):
+        if params["MediaEncode"] == 30:
+            raise ValueError("we do not do 1080p")
+        return starter()(params, **rest)
+
+    found = broken(run_client(start)[0])
+    finding = found["documented", "request.sent"][0]
+    assert "1080p" in finding.got
+
+
+def test_fuzz_finds_what_the_fixed_cases_do_not_hold():
+    """A bug on a letter that no fixed case has is found, and shrunk to that letter."""
+
+    def spoil(params):
+        return {**params, "ChannelId": params["ChannelId"].replace("B", "8")}
+
+    settings = Settings(phases=("documented", "fuzz"), max_examples=150, timeout=20.0)
+    found = broken(run_client(starter(spoil), settings)[0])
+    assert {phase for phase, _ in found} == {"fuzz"}
+    finding = found["fuzz", "request.values.unchanged"][0]
+    assert finding.expected == "ChannelId = 'B'"
+
+
+class Forgetful(Endpoint):
+    """Forgets a task when it has refused it twice."""
+
+    def reset(self):
+        """Forget how often it was asked, too."""
+        super().reset()
+        self.asked = {}
+
+    def handle(self, request):
+        """Count the refusals of each task."""
+        reply = super().handle(request)
+        call = self.calls[-1]
+        if call.code == "TaskExisted":
+            key = call.task.app_id, call.task.task_id
+            self.asked[key] = self.asked.get(key, 0) + 1
+            if self.asked[key] % 2 == 0:
+                self.stop(key)
+        return reply
+
+
+def test_stateful_finds_what_takes_several_steps():
+    """A task that is forgotten after two refusals is found, with the steps that lead there."""
+    settings = Settings(phases=("stateful",), max_examples=60)
+    found = broken(run_endpoint(quiet_endpoint(Forgetful).handle, settings))
+    steps = found["stateful", "error.task-existed"][0].case["scenario"]["steps"]
+    assert 4 <= len(steps) <= 6
+
+
+def test_a_client_that_fails_now_and_then_is_broken():
+    """What Hypothesis calls flaky is a finding here, not a crash."""
+    turns = itertools.count()
+
+    def start(params, **rest):
+        request_id = starter()(params, **rest)
+        return "made-up" if next(turns) % 7 == 3 else request_id
+
+    settings = Settings(phases=("fuzz",), max_examples=30, timeout=20.0)
+    found = broken(run_client(start, settings)[0])
+    assert ("fuzz", "reply.request-id.returned") in found
+
+
+def test_a_client_that_hangs_is_not_waited_for_for_ever():
+    """After a few hung starts the rest is left, and the run says so."""
+
+    class Impatient(CallableTestee):
+        grace = 0.05
+
+    never = threading.Event()
+    settings = Settings(phases=("documented", "fuzz"), timeout=0.05)
+    with closing(ClientBench(Impatient(lambda params, **rest: never.wait(60)), settings)) as bench:
+        results = run_bench(bench, settings).results
+        never.set()
+    assert "hung" in bench.notes[0]
+    judged = {r.clause for r in results if r.broken}
+    assert "request.sent" in judged
+    assert max(r.exercised for r in results) <= 3
+
+
+# ------------------------------------------------------------------------ seeing it again
+
+
+def test_a_client_finding_can_be_replayed():
+    """A saved case breaks again as long as the bug is there, and no longer."""
+    results, _ = run_client(starter(drop_zeros))
+    finding = broken(results)["documented", "media-encode.zero"][0]
+    case = json.loads(json.dumps({**finding.case, "clause": finding.clause}))
+    for start, still in ((starter(drop_zeros), True), (starter(), False)):
+        with closing(ClientBench(CallableTestee(start), DOCUMENTED)) as bench:
+            assert bool(bench.replay(case)) is still
+
+
+def test_an_endpoint_finding_can_be_replayed():
+    """All the steps of a scenario are sent again, signed afresh."""
+    settings = Settings(phases=("stateful",), max_examples=60)
+    found = broken(run_endpoint(quiet_endpoint(Forgetful).handle, settings))
+    finding = found["stateful", "error.task-existed"][0]
+    case = json.loads(json.dumps({**finding.case, "clause": finding.clause}))
+    for kind, still in ((Forgetful, True), (Endpoint, False)):
+        with (
+            Server(quiet_endpoint(kind).handle) as server,
+            closing(EndpointBench(server.url)) as bench,
+        ):
+            assert bool(bench.replay(case)) is still
+
+
+@pytest.mark.parametrize("case", [{}, {"clause": "x"}, {"clause": "x", "scenarios": [{}]}])
+def test_a_case_that_is_none_is_refused(case):
+    """A broken case file is an error, not a pass."""
+    testee = CallableTestee(starter())
+    with closing(ClientBench(testee, DOCUMENTED)) as bench, pytest.raises(CannotRun):
+        bench.replay(case)
+    with closing(EndpointBench("http://127.0.0.1:9")) as bench, pytest.raises(CannotRun):
+        bench.replay(case)
+
+
+def test_findings_show_no_secret():
+    """Requests and replies are shown, secrets and tokens in them are not."""
+
+    def start(params, *, endpoint, credentials, timeout):
+        starter()(params, endpoint=endpoint, credentials=credentials, timeout=timeout)
+        seen.update(filter(None, (credentials.access_key_secret, credentials.security_token)))
+        return "made-up"
+
+    seen = set()
+    results, _ = run_client(start)
+    text = repr(broken(results))
+    assert "AppId=app1" in text
+    assert len(seen) == 3
+    assert not [secret for secret in seen if secret in text]
+
+
+def test_an_endpoint_out_of_reach_cannot_be_run():
+    """Nothing is held and nothing is broken where nobody answers."""
+    with Server(quiet_endpoint().handle) as server:
+        url = server.url
+    with closing(EndpointBench(url)) as bench, pytest.raises(CannotRun, match="cannot be reached"):
+        run_bench(bench, DOCUMENTED)
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:80", "http://127.0.0.1/path"])
+def test_a_url_that_is_none_cannot_be_run(url):
+    """The target's URL is looked at before anything is sent."""
+    with pytest.raises(CannotRun, match="expected a URL"):
+        EndpointBench(url)
+
+
+def test_task_ids_are_new_in_every_run():
+    """An endpoint that remembers yesterday's tasks can be checked again today."""
+    endpoint = quiet_endpoint()
+    for _ in range(2):
+        settings = Settings(phases=("pairwise", "stateful"), max_examples=8)
+        assert broken(run_endpoint(endpoint.handle, settings)) == {}
+
+
+def test_progress_is_told():
+    """Each case of a phase is counted, out of how many where that is known."""
+    told = []
+    settings = Settings(phases=("pairwise",), timeout=20.0)
+    with closing(ClientBench(CallableTestee(starter()), settings)) as bench:
+        run_bench(bench, settings, progress=told.append)
+    assert [p.done for p in told] == list(range(1, len(told) + 1))
+    assert {p.total for p in told} == {len(told)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.checks.testee import CallableTestee, PlainCredentials, load_callable
+from pytest_rtcmpu.checks.testee import CallableTestee, PlainCredentials, load_callable, plain
 from pytest_rtcmpu.credentials import Credentials
 
 CREDENTIALS = Credentials("testid", "s3cret", "t0ken")
@@ -184,3 +184,16 @@ def test_a_wrong_name_is_explained(name, why):
     """A target that cannot be called says what is wrong with it, before anything is run."""
     with pytest.raises(CannotRun, match=why):
         load_callable(name)
+
+
+def test_credentials_can_be_read_by_name_too() -> None:
+    """A callable may treat them as the line protocol's object, and no repr shows a secret."""
+    given = plain(Credentials("id", "s3cret", "t0ken"))
+    assert dict(given) == {
+        "access_key_id": "id",
+        "access_key_secret": "s3cret",
+        "security_token": "t0ken",
+    }
+    assert given["access_key_secret"] == given.access_key_secret
+    assert "s3cret" not in repr(given)
+    assert "t0ken" not in repr(given)

@@ -16,7 +16,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import quote
@@ -53,12 +53,26 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class PlainCredentials:
-    """Credentials as a client under test gets them: plain strings that a repr leaves out."""
+class PlainCredentials(Mapping[str, "str | None"]):
+    """Credentials as a client under test gets them: plain strings that a repr leaves out.
+
+    They can be read as attributes and, as in the line protocol, by name:
+    ``credentials["access_key_id"]``.
+    """
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
+
+    def __getitem__(self, name: str) -> str | None:
+        values = vars(self)
+        return values[name]  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(vars(self))
+
+    def __len__(self) -> int:
+        return len(vars(self))
 
 
 class Testee(Protocol):

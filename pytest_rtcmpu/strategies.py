@@ -148,7 +148,7 @@ def _layout_lists(
         return st.one_of(st.sampled_from([known[:min_size], known, known[::-1]]), several)
     symbols = _symbols(known)
     return st.one_of(
-        st.sampled_from([*((n,) for n in known), known, known[::-1]]),
+        st.sampled_from([*((n,) for n in known), *(known, known[::-1]) * 3]),
         st.text("".join(symbols), min_size=1, max_size=2 * len(known)).map(
             lambda text: tuple(dict.fromkeys(symbols[symbol] for symbol in text))
         ),

@@ -25,6 +25,7 @@ from pytest_rtcmpu.credentials import TEST_CREDENTIALS, Credentials, Secret
 from pytest_rtcmpu.errors import InvalidTask, RTCMPUWarning, SignatureWarning, SilenceWarning
 from pytest_rtcmpu.messages import Request, Response
 from pytest_rtcmpu.model import StartMPUTask
+from pytest_rtcmpu.redaction import redact_everywhere
 from pytest_rtcmpu.rules import Note, Pairs, Problem
 from pytest_rtcmpu.verification import (
     Authorization,
@@ -62,6 +63,7 @@ class _Exchange:
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
     autopsy: Autopsy | None = None
+    explain: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,7 +139,9 @@ class Endpoint:
 
     credentials: the access keys it knows; ``testid``/``testsecret`` unless given.
     now: where the time comes from.
-    max_calls: how many of the latest calls ``calls`` keeps.
+    max_calls: how many of the latest calls ``calls`` keeps; very large ones push out more, so
+        that the record stays within some 64 MiB.
+    explain: whether to find out why a signature does not verify, which takes milliseconds.
     warn: receives a warning when a signature does not verify or a request relies on what the
         documentation leaves open; ``warnings.warn`` unless given.
     contract: the edition to enforce.
@@ -150,6 +154,7 @@ class Endpoint:
         now: Callable[[], datetime] | datetime | None = None,
         max_calls: int = 10_000,
         warn: Callable[[RTCMPUWarning], object] | None = None,
+        explain: bool = True,
         request_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         contract: Contract | None = None,
     ) -> None:
@@ -159,6 +164,7 @@ class Endpoint:
         self._original_contract = contract or _contract.load()
         self._max_calls = max_calls
         self._warn = warn
+        self._explain = explain
         self._request_id = request_id
         self._original_now = now
         given = (credentials,) if isinstance(credentials, Credentials) else tuple(credentials)
@@ -183,13 +189,21 @@ class Endpoint:
             self.contract = self._original_contract
             self._keys = dict(self._original_keys)
             self._tasks: dict[tuple[str, str], tuple[Contract, Pairs]] = {}
-            self._calls: deque[Call] = deque(maxlen=self._max_calls)
+            self._calls: deque[Call] = deque()
+            self._weight = 0
             self._count = 0
             self._nonces: dict[tuple[str, str], datetime] = {}
             self._nonces_by_age: deque[tuple[datetime, tuple[str, str]]] = deque()
             self._failures: deque[ErrorRow] = deque()
             self._faults: deque[Spoil] = deque()
             self.set_clock(self._original_now)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must be shown to nobody: the secrets and tokens of the keys it knows."""
+        with self._lock:
+            keys = [key for key, _ in self._keys.values()]
+        return tuple(s for key in keys for s in (key.access_key_secret, key.security_token) if s)
 
     @property
     def calls(self) -> list[Call]:
@@ -273,6 +287,11 @@ class Endpoint:
         with self._lock:
             self._keys[credentials.access_key_id] = (credentials, active)
 
+    @property
+    def now(self) -> datetime:
+        """What its clock shows."""
+        return _with_zone(self._now())
+
     def set_clock(self, now: Callable[[], datetime] | datetime | None) -> None:
         """Set the clock: to a moment where it stands still, a function, or ``None`` for real."""
         if isinstance(now, datetime):
@@ -291,14 +310,27 @@ class Endpoint:
 
     def handle(self, request: Request) -> Response:
         """Answer a request, and record it."""
+        return self.call(request).reply
+
+    def call(self, request: Request) -> Call:
+        """Answer a request as ``handle`` does, and return what is recorded of it."""
         with self._lock:
             call = self._answer(request)
-            self._calls.append(call)
+            self._keep(call)
         self._warn_of(call)
-        return call.reply
+        return call
+
+    def _keep(self, call: Call) -> None:
+        self._calls.append(call)
+        self._weight += _weight(call)
+        while len(self._calls) > self._max_calls or (
+            self._weight > _MOST_WEIGHT and len(self._calls) > 1
+        ):
+            self._weight -= _weight(self._calls.popleft())
 
     def _answer(self, request: Request) -> Call:
         exchange = self._open(request)
+        exchange.explain = self._explain
         row: ErrorRow | None = None
         clause: Clause | None = None
         appended = ""
@@ -396,13 +428,15 @@ class Endpoint:
         clause = self.contract.rule(parameter, rule)
         return _Refusal(clause.codes[0], clause, appended=appended)
 
-    def diagnose(self, request: Request) -> Diagnosis:
+    def diagnose(self, request: Request, *, explain: bool = True) -> Diagnosis:
         """Find everything that is wrong with a request's envelope, not only what would answer.
 
         Nonces and the operation's parameters are left out; nothing is recorded or changed.
+        explain: whether to make an autopsy of a signature that does not verify.
         """
         with self._lock:
             exchange = self._open(request)
+            exchange.explain = explain
             clauses = [self.contract.rule(name, "required") for name in self._absent(exchange)]
             for check in _ENVELOPE_CHECKS:
                 try:
@@ -490,7 +524,17 @@ class Endpoint:
         verdict = self._verdict(exchange, secret)
         if verdict.ok:
             return
-        exchange.autopsy = autopsy(
+        if exchange.explain:
+            exchange.autopsy = self._autopsy(exchange, secret)
+        # "a real gateway appends ` server string to sign is:` and the string it signed"
+        # A client that sends its secret along by mistake must not have it echoed.
+        secrets = [known.access_key_secret for known, _ in self._keys.values()]
+        string_to_sign = redact_everywhere(verdict.string_to_sign, secrets)
+        suffix = f"{self.contract.service.string_to_sign_suffix}{string_to_sign}"
+        raise self._refuse("Signature", "verifies", appended=suffix)
+
+    def _autopsy(self, exchange: _Exchange, secret: Secret) -> Autopsy:
+        return autopsy(
             exchange.request,
             exchange.pairs if exchange.signature == "1.0" else _query(exchange),
             kind=exchange.signature,
@@ -503,9 +547,6 @@ class Endpoint:
                 if name != exchange.common["AccessKeyId"]
             ],
         )
-        # "a real gateway appends ` server string to sign is:` and the string it signed"
-        suffix = f"{self.contract.service.string_to_sign_suffix}{verdict.string_to_sign}"
-        raise self._refuse("Signature", "verifies", appended=suffix)
 
     def _verdict(self, exchange: _Exchange, secret: Secret) -> Verdict:
         if exchange.signature == "v3":
@@ -606,6 +647,19 @@ class Endpoint:
 
 
 _NOT_IN_V3 = {"SignatureVersion", "Format"}
+
+_MOST_WEIGHT = 64 * 1024 * 1024
+#: About what a decoded parameter takes, beside its characters.
+_PAIR_WEIGHT = 200
+
+
+def _weight(call: Call) -> int:
+    """About how many bytes a recorded call keeps."""
+    size = len(call.request.target) + len(call.request.body)
+    # The message of a refused signature, its reply and its autopsy repeat what came.
+    copies = 2 if call.autopsy is None else 12
+    return copies * size + _PAIR_WEIGHT * len(call.pairs)
+
 
 #: contract.md's order of checks: "first failure answers".
 _CHECKS: tuple[Callable[[Endpoint, _Exchange], None], ...] = (

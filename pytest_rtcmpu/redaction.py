@@ -1,0 +1,69 @@
+"""Taking secrets out of what people and machines get to read, however they are written there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import quote, quote_plus, unquote_plus
+from xml.sax.saxutils import escape
+
+from pytest_rtcmpu.credentials import REDACTED, Secret
+from pytest_rtcmpu.messages import Request
+
+#: What carries a security token: a parameter, and a header of V3.
+TOKEN_NAMES = frozenset({"securitytoken", "x-acs-security-token"})
+
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+#: Whoever signs encodes twice; a third time happens by mistake.
+_TIMES_ENCODED = 3
+
+
+@lru_cache(maxsize=64)
+def _forms(secret: str) -> tuple[str, ...]:
+    """Every way in which a secret is usually written, the longest first."""
+    plain = (
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        escape(secret),
+        repr(secret)[1:-1],
+        quote_plus(secret, safe="~", errors="replace"),
+    )
+    found = dict.fromkeys(plain)
+    encoded = secret
+    for _ in range(_TIMES_ENCODED):
+        encoded = quote(encoded, safe="~", errors="replace")
+        found[encoded] = found[_ESCAPE.sub(lambda match: match[0].lower(), encoded)] = None
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def redact_everywhere(text: str, secrets: Iterable[Secret]) -> str:
+    """Return text without these secrets, as they are, escaped, or percent-encoded up to thrice."""
+    for secret in secrets:
+        if secret:
+            for form in _forms(secret.reveal()):
+                text = text.replace(form, REDACTED)
+    return text
+
+
+def redact_query(raw: str, secrets: Iterable[Secret]) -> str:
+    """Return a raw query or form without secrets, whatever of them its sender has encoded."""
+    secrets = tuple(secrets)
+    return "&".join(_redact_piece(piece, secrets) for piece in raw.split("&"))
+
+
+def _redact_piece(piece: str, secrets: tuple[Secret, ...]) -> str:
+    name, equals, _ = piece.partition("=")
+    decoded = unquote_plus(piece)
+    if unquote_plus(name).lower() in TOKEN_NAMES or redact_everywhere(decoded, secrets) != decoded:
+        return f"{redact_everywhere(unquote_plus(name), secrets)}{equals}{REDACTED}"
+    return piece
+
+
+def tokens_of(request: Request, pairs: Iterable[tuple[str, str]]) -> tuple[Secret, ...]:
+    """Return the security tokens that a request carries."""
+    named = (*pairs, *request.headers)
+    found = (value.strip() for name, value in named if name.lower() in TOKEN_NAMES)
+    return tuple(dict.fromkeys(Secret(value) for value in found if value))

@@ -374,9 +374,16 @@ def _print_contract(arguments: list[str]) -> int:
     return HELD
 
 
+def _serve(arguments: list[str]) -> int:
+    from pytest_rtcmpu.serve import main
+
+    return main(arguments)
+
+
 COMMANDS: Mapping[str, Command] = {
     "check": Command("check clients and endpoints, clause by clause", _check),
     "replay": Command("run a saved case again: fixed, or still broken", _replay),
+    "serve": Command("serve the endpoint on a port, for code in any language", _serve),
     "explain": Command("what a Code or a clause means, and what to do", _explain),
     "contract": Command("print the whole contract, as Markdown or JSON", _print_contract),
 }

@@ -18,13 +18,17 @@ PACKAGE = Path(pytest_rtcmpu.__file__).parent
 #: The floors of the house, lowest first; an import goes down, or stays in its folder.
 FLOORS = (
     ("contract", "credentials", "messages"),
-    ("errors", "rules", "signing", "verification", "faults", "adapters.environment"),
+    ("errors", "rules", "signing", "verification", "faults", "redaction", "adapters.environment"),
     ("model", "wire", "mistakes"),
     ("client", "autopsy"),
     ("endpoint",),
     ("adapters.responses", "adapters.server", "strategies"),
     ("hypothesis_entry", "checks"),
     ("adapters.line_protocol", "report", "explain"),
+    ("adapters.record",),
+    ("adapters.page",),
+    ("adapters.control",),
+    ("adapters.served", "serve"),
     ("checks.plan",),  # what pytest is asked to check: for the plugin, not for the checks
     ("plugin", "cli"),
     ("__main__",),

@@ -167,6 +167,27 @@ class Server:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
+    def disconnect(self) -> None:
+        """Drop every connection and what was still to be sent on it, and go on serving.
+
+        Once it returns, nothing that was asked on one of them is still being answered.
+        """
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        dropped = threading.Event()
+
+        def drop() -> None:
+            for connection in tuple(self._connections):
+                connection.abort()
+            # What the end of a connection leaves to be done is done in the loop's next turn.
+            loop.call_soon(dropped.set)
+
+        with suppress(RuntimeError):  # the loop has closed already
+            loop.call_soon_threadsafe(drop)
+            while thread.is_alive() and not dropped.wait(0.1):
+                pass
+
     def __enter__(self) -> Self:
         return self.start()
 

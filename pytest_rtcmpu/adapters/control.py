@@ -1,0 +1,417 @@
+"""The control interface: what a test does with an endpoint, over HTTP, under ``/_rtcmpu/``.
+
+For tests in other languages: JSON in and out, and one page for a person. Everything else a
+request may ask for goes to the endpoint. No HTTP library is known here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from typing import Any
+from urllib.parse import urlsplit
+
+from pytest_rtcmpu import faults, wire
+from pytest_rtcmpu.adapters.record import call_record
+from pytest_rtcmpu.contract import ContractError
+from pytest_rtcmpu.endpoint import Call, Endpoint
+from pytest_rtcmpu.messages import Request, Response
+from pytest_rtcmpu.redaction import redact_everywhere
+
+PREFIX = "/_rtcmpu"
+#: Names of this machine that nobody else can own, and that its containers know it by.
+_OWN_NAMES = {"localhost", "host.docker.internal", "host.containers.internal"}
+_MOST_TIMES = 10_000
+_MOST_SECONDS = 3600
+_MOST_CALLS = 1000
+# Far enough from what datetime can hold that nothing overflows.
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+_YEARS = f"the years {_EARLIEST.year}…{_LATEST.year - 1}"
+
+#: Nothing is kept by a browser, nothing is fetched from elsewhere, nothing may frame a page.
+_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name in _OWN_NAMES or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class _Refused(Exception):
+    """A request to the control interface that cannot be met, and why."""
+
+    def __init__(self, status: int, why: str, *headers: tuple[str, str]) -> None:
+        super().__init__(why)
+        self.status = status
+        self.headers = headers
+
+
+# ------------------------------------------------------------------------------ what is asked for
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of value: how it is called, and how to know it."""
+
+    name: str
+    fits: Callable[[Any], bool]
+
+
+def _whole(low: int, high: float = math.inf) -> _Kind:
+    name = f"a whole number of {low} or more" if high == math.inf else f"an integer {low}…{high}"
+    return _Kind(name, lambda v: type(v) is int and low <= v <= high)
+
+
+def _number(low: float, high: float) -> Callable[[Any], bool]:
+    # NaN compares as false
+    return lambda v: type(v) in (int, float) and low <= v <= high
+
+
+_TEXT = _Kind("a text", lambda v: isinstance(v, str))
+_SOME_TEXT = _Kind("a text that is not empty", lambda v: isinstance(v, str) and v != "")
+_STATUS = _whole(200, 599)
+_TIMES = _whole(1, _MOST_TIMES)
+_SECONDS = _Kind(f"seconds, 0…{_MOST_SECONDS}", _number(0, _MOST_SECONDS))
+_STEP = _Kind("seconds, back where negative", _number(-1e11, 1e11))
+_RATE = _Kind("bytes per second, 1 or more", _number(1, 1e12))
+_MOMENT = _Kind(
+    f"null, or a moment in {_YEARS} with a time zone, such as 2019-05-20T12:00:00Z",
+    lambda v: v is None or _moment(v) is not None,
+)
+_ANYTHING = _Kind("anything", lambda v: True)
+
+#: The faults that take an argument, and which.
+_WITH_ARGUMENT: Mapping[str, tuple[_Kind, Callable[[Any], faults.Fault]]] = {
+    "delay": (_SECONDS, faults.delay),
+    "slow_bytes": (_RATE, faults.slow_bytes),
+    "status": (_STATUS, faults.status),
+    "body": (_TEXT, lambda text: faults.body(text.encode("utf-8", "replace"))),
+}
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is None:
+            return None
+        found = found.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if _EARLIEST <= found < _LATEST else None
+
+
+def _fields(given: Mapping[str, Any], **kinds: tuple[_Kind, bool]) -> dict[str, Any]:
+    """Return the given fields, once each is known, of its kind, and none that is needed absent."""
+    for name in given:
+        if name not in kinds:
+            raise _Refused(400, f"expected {_listed(kinds)}, got {_shown(name)}")
+    for name, (kind, needed) in kinds.items():
+        if name not in given:
+            if needed:
+                raise _Refused(400, f"{name}: expected {kind.name}, got nothing")
+        elif not kind.fits(given[name]):
+            raise _Refused(400, f"{name}: expected {kind.name}, got {_shown(given[name])}")
+    return {name: given[name] for name in kinds if name in given}
+
+
+def _listed(names: Mapping[str, object] | tuple[str, ...]) -> str:
+    return ", ".join(names) or "no field"
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}… ({len(text)} characters)"
+
+
+def _json(request: Request) -> dict[str, Any]:
+    """Return the JSON object in the body; none at all stands for an empty one."""
+    if not request.body:
+        return {}
+    try:
+        value = json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        text = request.body.decode("utf-8", "replace")
+        raise _Refused(400, f"expected JSON, got {_shown(text)}: {error}") from None
+    if not isinstance(value, dict):
+        raise _Refused(400, f"expected a JSON object, got {_shown(value)}")
+    return value
+
+
+def _query(request: Request) -> dict[str, str]:
+    pairs = wire.parse_pairs(request.query)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Refused(400, "expected each parameter once, got one twice")
+    return found
+
+
+def _numbers(request: Request, **kinds: tuple[_Kind, bool]) -> dict[str, Any]:
+    """Return the query's parameters, which are all whole numbers."""
+    given = {
+        name: int(text) if text.isascii() and text.isdigit() and len(text) < 19 else text
+        for name, text in _query(request).items()
+    }
+    return _fields(given, **kinds)
+
+
+# ------------------------------------------------------------------------------- what can be done
+
+
+def _status(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    _fields(_query(request))
+    return {
+        "version": metadata.version("pytest-rtcmpu"),
+        "edition": endpoint.contract.edition,
+        "calls": endpoint.call_count,
+        "kept": len(endpoint.calls),
+        "tasks": len(endpoint.tasks),
+        "now": _iso(endpoint.now),
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _reset(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    _fields(_json(request))
+    endpoint.reset()
+    return {}
+
+
+def _calls(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    given = _numbers(request, since=(_whole(0), False), limit=(_whole(1, _MOST_CALLS), False))
+    later = [call for call in endpoint.calls if call.number > given.get("since", 0)]
+    shown = later[: given.get("limit", _MOST_CALLS)]
+    return {
+        "calls": [call_record(call, endpoint.secrets) for call in shown],
+        "call_count": endpoint.call_count,
+    }
+
+
+def _tasks(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    _fields(_query(request))
+    return {
+        "tasks": [
+            {
+                "AppId": redact_everywhere(task.app_id, endpoint.secrets),
+                "TaskId": redact_everywhere(task.task_id, endpoint.secrets),
+                "parameters": [
+                    [redact_everywhere(text, endpoint.secrets) for text in pair]
+                    for pair in task.to_wire()
+                ],
+            }
+            for task in endpoint.tasks
+        ]
+    }
+
+
+def _stop(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    given = _fields(_query(request), AppId=(_TEXT, True), TaskId=(_TEXT, True))
+    try:
+        endpoint.stop((given["AppId"], given["TaskId"]))
+    except KeyError as error:
+        raise _Refused(404, str(error.args[0])) from None
+    return {}
+
+
+def _fail_next(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    given = _fields(
+        _json(request),
+        code=(_SOME_TEXT, True),
+        times=(_TIMES, False),
+        http_status=(_STATUS, False),
+        message=(_TEXT, False),
+    )
+    try:
+        endpoint.fail_next(given.pop("code"), **given)
+    except ContractError as error:
+        why = f"code: expected a documented one, or one with an http_status: {error}"
+        raise _Refused(400, why) from None
+    return {}
+
+
+def _list_faults(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    _fields(_query(request))
+    takes = {name: kind.name for name, (kind, _) in _WITH_ARGUMENT.items()}
+    return {"faults": {**dict.fromkeys(faults.PLAIN), **takes}}
+
+
+def _add_faults(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    given = _fields(
+        _json(request), name=(_TEXT, True), argument=(_ANYTHING, False), times=(_TIMES, False)
+    )
+    name = given["name"]
+    if name in faults.PLAIN:
+        if given.get("argument") is not None:
+            got = _shown(given["argument"])
+            raise _Refused(400, f"argument: expected none for {name}, got {got}")
+        fault = faults.PLAIN[name]
+    elif name in _WITH_ARGUMENT:
+        kind, make = _WITH_ARGUMENT[name]
+        fault = make(*_fields(_only(given, "argument"), argument=(kind, True)).values())
+    else:
+        known = _listed((*faults.PLAIN, *_WITH_ARGUMENT))
+        raise _Refused(400, f"name: expected one of {known}, got {_shown(name)}")
+    endpoint.fail_next(fault, given.get("times", 1))
+    return {}
+
+
+def _only(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}
+
+
+def _clock(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    _fields(_query(request))
+    return {"now": _iso(endpoint.now)}
+
+
+def _set_clock(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    given = _fields(_json(request), now=(_MOMENT, False), advance=(_STEP, False))
+    if len(given) != 1:
+        raise _Refused(400, f"expected either now or advance, got {_listed(given) or 'neither'}")
+    if "now" in given:
+        endpoint.set_clock(_moment(given["now"]))
+    else:
+        step = timedelta(seconds=given["advance"])
+        if not _EARLIEST - endpoint.now <= step <= _LATEST - endpoint.now:
+            got = _shown(given["advance"])
+            raise _Refused(400, f"advance: expected seconds to a moment in {_YEARS}, got {got}")
+        endpoint.advance_clock(step)
+    return {"now": _iso(endpoint.now)}
+
+
+def _layouts(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    above = endpoint.contract.reserved_layouts_up_to + 1
+    given = _fields(
+        _json(request), layout_id=(_whole(above, 2**31 - 1), True), panes=(_whole(1, 10_000), True)
+    )
+    endpoint.register_layout(given["layout_id"], panes=given["panes"])
+    return {}
+
+
+_Action = Callable[[Endpoint, Request], dict[str, Any]]
+
+#: Path → method → what is done.
+_ROUTES: Mapping[str, Mapping[str, _Action]] = {
+    "/status": {"GET": _status},
+    "/reset": {"POST": _reset},
+    "/calls": {"GET": _calls},
+    "/tasks": {"GET": _tasks, "DELETE": _stop},
+    "/fail-next": {"POST": _fail_next},
+    "/faults": {"GET": _list_faults, "POST": _add_faults},
+    "/clock": {"GET": _clock, "POST": _set_clock},
+    "/layouts": {"POST": _layouts},
+}
+
+
+class Control:
+    """An endpoint with its control interface: a handle for a server.
+
+    host: what the server is bound to. Where that is loopback, controls are answered only under
+        a name of this machine: a page whose own name was made to point here gets nothing.
+    on_call: gets each call after it was answered.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        host: str = "127.0.0.1",
+        on_call: Callable[[Call], object] | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self._own_names_only = is_loopback(host)
+        self._on_call = on_call
+
+    def __call__(self, request: Request) -> Response:
+        """Answer a request."""
+        if request.target.startswith(PREFIX) and request.path[len(PREFIX) :][:1] in ("", "/"):
+            return self._controlled(request)
+        call = self.endpoint.call(request)
+        if self._on_call is not None:
+            self._on_call(call)
+        return call.reply
+
+    def _controlled(self, request: Request) -> Response:
+        path = request.path.removeprefix(PREFIX)
+        try:
+            self._guard(request)
+            if path in ("", "/"):
+                return self._page(request)
+            return _answer(200, self._action(request, path)(self.endpoint, request))
+        except _Refused as refused:
+            why = redact_everywhere(str(refused), self.endpoint.secrets)
+            return _answer(refused.status, {"error": why}, *refused.headers)
+
+    def _guard(self, request: Request) -> None:
+        """Keep the pages that a browser on this machine has open from controlling the endpoint."""
+        host = request.header("host") or ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            name = ""
+        if self._own_names_only and not is_loopback(name):
+            raise _Refused(
+                403, f"Host: expected a name of this machine, such as localhost, got {_shown(host)}"
+            )
+        origin = request.header("origin")
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+            raise _Refused(403, f"Origin: expected none, or {host}, got {_shown(origin)}")
+        if request.header("sec-fetch-site") not in (None, "same-origin", "none"):
+            raise _Refused(403, "a page from elsewhere may not use the control interface")
+
+    def _action(self, request: Request, path: str) -> _Action:
+        methods = _ROUTES.get(path)
+        if methods is None:
+            known = _listed(tuple(f"{PREFIX}{each}" for each in ("/", *_ROUTES)))
+            raise _Refused(404, f"expected one of {known}, got {_shown(request.path)}")
+        wanted = "GET" if request.method == "HEAD" else request.method
+        if wanted not in methods:
+            raise _wrong_method(request, tuple(methods))
+        return methods[wanted]
+
+    def _page(self, request: Request) -> Response:
+        from pytest_rtcmpu.adapters.page import page
+
+        if request.method not in ("GET", "HEAD"):
+            raise _wrong_method(request, ("GET",))
+        if request.path == PREFIX:
+            return Response(status=308, headers=(("Location", f"{PREFIX}/"), *_HEADERS))
+        given = _numbers(request, before=(_whole(1), False), every=(_whole(1, 3600), False))
+        policy, text = page(self.endpoint, **given)
+        headers = (
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Security-Policy", policy),
+            *_HEADERS,
+        )
+        return Response(status=200, headers=headers, body=text.encode("utf-8", "replace"))
+
+
+def _wrong_method(request: Request, allowed: tuple[str, ...]) -> _Refused:
+    listed = _listed(allowed)
+    return _Refused(405, f"expected {listed}, got {_shown(request.method)}", ("Allow", listed))
+
+
+def _answer(status: int, value: Mapping[str, Any], *headers: tuple[str, str]) -> Response:
+    text = json.dumps(value, ensure_ascii=False) + "\n"
+    return Response(
+        status=status,
+        headers=(("Content-Type", "application/json; charset=utf-8"), *headers, *_HEADERS),
+        body=text.encode("utf-8", "replace"),
+    )

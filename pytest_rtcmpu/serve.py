@@ -1,0 +1,159 @@
+"""``rtcmpu serve``: the endpoint on a port, for code outside pytest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import ssl
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from pytest_rtcmpu.adapters.control import Control, is_loopback
+from pytest_rtcmpu.adapters.record import call_record
+from pytest_rtcmpu.adapters.server import Server
+from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.checks.targets import credentials_from
+from pytest_rtcmpu.endpoint import Call, Endpoint
+from pytest_rtcmpu.messages import Request, Response
+from pytest_rtcmpu.redaction import redact_everywhere
+
+_DESCRIPTION = """\
+Serve the endpoint of StartMPUTask until SIGINT or SIGTERM. The first line of the output is its URL,
+and nothing else. It is controlled under /_rtcmpu/, where there is a page for a person too.
+"""
+_EPILOG = """\
+It knows the access key in RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET, testid and testsecret
+unless set. Exit status: 0 stopped in order, 2 it could not run.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until told to stop, and return the exit status. Raises CannotRun."""
+    given = _parser().parse_args(arguments)
+    endpoint = Endpoint(credentials_from(), max_calls=given.max_calls, warn=lambda _: None)
+    with ExitStack() as stack:
+        write = stack.enter_context(_recording(given.record, endpoint)) if given.record else None
+        control = Control(endpoint, host=given.host, on_call=write)
+        authority, context = stack.enter_context(_tls(given.host)) if given.tls else (None, None)
+        server = Server(
+            _telling(control, endpoint), host=given.host, port=given.port, ssl_context=context
+        )
+
+        def ready(url: str) -> None:
+            print(url, flush=True)
+            if authority is not None:
+                print(f"certificate authority to trust: {authority}", flush=True)
+            if not is_loopback(given.host):
+                _complain(
+                    f"rtcmpu: WARNING: listening on {given.host}: whoever reaches port "
+                    f"{server.port} of this machine can call the endpoint, read every recorded "
+                    "call and control it. Leave --host out to listen on loopback only."
+                )
+
+        try:
+            server.serve_forever(ready)
+        except (OSError, UnicodeError) as error:
+            raise CannotRun(f"cannot listen on {given.host}, port {given.port}: {error}") from None
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rtcmpu serve",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=0, metavar="N", help="0, as by default, takes a free one"
+    )
+    parser.add_argument("--tls", action="store_true", help="serve https, by a throwaway authority")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="append each call as JSON line")
+    parser.add_argument(
+        "--max-calls",
+        type=_positive,
+        default=10_000,
+        metavar="N",
+        help="how many of the latest calls are kept (%(default)s)",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"expected 0…65535, got {text}")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number
+
+
+@contextmanager
+def _recording(path: Path, endpoint: Endpoint) -> Iterator[Callable[[Call], object]]:
+    """Open the record before anything is served, and give what writes a call into it."""
+    try:
+        file = path.open("a", encoding="utf-8", errors="replace", newline="\n")
+    except OSError as error:
+        raise CannotRun(f"--record {path}: {error.strerror}") from None
+    with file:
+
+        def write(call: Call) -> None:
+            record = json.dumps(call_record(call, endpoint.secrets), ensure_ascii=False)
+            file.write(f"{record}\n")
+            file.flush()
+
+        yield write
+
+
+@contextmanager
+def _tls(host: str) -> Iterator[tuple[Path, ssl.SSLContext]]:
+    """Make a certificate authority that lives as long as the server: its file, and a context."""
+    try:
+        import trustme
+    except ImportError:
+        raise CannotRun("--tls needs trustme: pip install 'pytest-rtcmpu[tls]'") from None
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    names = dict.fromkeys(("localhost", "127.0.0.1", "::1", *_names(host)))
+    authority.issue_cert(*names).configure_cert(context)
+    with tempfile.TemporaryDirectory(prefix="rtcmpu-") as folder:
+        file = Path(folder, "ca.pem")
+        authority.cert_pem.write_to_path(str(file))
+        yield file, context
+
+
+def _names(host: str) -> tuple[str, ...]:
+    """What others may call a machine by that listens there, beside its loopback names."""
+    if host in ("0.0.0.0", "::"):
+        import socket
+
+        return (socket.gethostname(), "host.docker.internal")
+    return (host,)
+
+
+def _telling(control: Control, endpoint: Endpoint) -> Callable[[Request], Response]:
+    """Tell of a defect of the server itself, which its client only knows as HTTP 500."""
+
+    def handle(request: Request) -> Response:
+        try:
+            return control(request)
+        except Exception:
+            told = redact_everywhere(traceback.format_exc(), endpoint.secrets)
+            _complain(f"rtcmpu: a defect of rtcmpu itself, while answering {request!r}\n{told}")
+            raise
+
+    return handle
+
+
+def _complain(*texts: Any) -> None:
+    print(*texts, file=sys.stderr, flush=True)

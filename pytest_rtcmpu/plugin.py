@@ -15,6 +15,8 @@ import pytest
 from pytest_rtcmpu import checks_plugin
 
 if TYPE_CHECKING:
+    from pytest_rtcmpu.adapters.served import ServedEndpoint
+    from pytest_rtcmpu.adapters.server import Server
     from pytest_rtcmpu.client import Client
     from pytest_rtcmpu.credentials import Credentials
     from pytest_rtcmpu.endpoint import Endpoint
@@ -94,6 +96,40 @@ def rtcmpu_client(rtcmpu_endpoint: Endpoint, rtcmpu_credentials: Credentials) ->
     client = Client(rtcmpu_credentials)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def _rtcmpu_loopback() -> Iterator[Server]:
+    """The server behind ``rtcmpu_server``: one for the whole run, on a port of its own."""
+    from pytest_rtcmpu.adapters.server import Server
+    from pytest_rtcmpu.messages import Response
+
+    gone = Response(status=503, body=b"no test is using rtcmpu_server")
+    with Server(lambda request: gone) as server:
+        yield server
+
+
+@pytest.fixture
+def rtcmpu_server(
+    _rtcmpu_loopback: Server, rtcmpu_credentials: Credentials
+) -> Iterator[ServedEndpoint]:
+    """The endpoint on a real socket of this machine, fresh for each test; see its ``url``.
+
+    For clients that the mock does not reach: other languages, other processes, aiohttp and httpx.
+    It has the controls of ``rtcmpu_endpoint``, and offers them over HTTP under ``/_rtcmpu/``. An
+    error inside the server fails the test with its traceback. Its warnings are given when the test
+    is over, where ``pytest.warns`` does not see them: ``take_warnings()`` returns them before.
+    """
+    import warnings
+
+    from pytest_rtcmpu.adapters.served import failure_text, served
+
+    with served(_rtcmpu_loopback, credentials=rtcmpu_credentials) as endpoint:
+        yield endpoint
+    if _rtcmpu_loopback.errors:
+        pytest.fail(failure_text(_rtcmpu_loopback.errors, endpoint), pytrace=False)
+    for warning in endpoint.take_warnings():
+        warnings.warn(warning, stacklevel=1)
 
 
 @pytest.fixture

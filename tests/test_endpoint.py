@@ -729,6 +729,28 @@ def test_format_unknown(endpoint: Endpoint, signature: Any, asked: str, expected
     assert reply.header("Content-Type") == expected
 
 
+@pytest.mark.parametrize("method", ["HMAC-SHA1", "Hmac-SHA1", "hmac-sha1"])
+def test_signature_method_letter_case(endpoint: Endpoint, method: str) -> None:
+    """SignatureMethod is known in any letter case: the source's own example writes Hmac-SHA1."""
+    assert code(endpoint.handle(signed(signature_method=method))) == "success"
+
+
+@pytest.mark.parametrize("method", ["HMAC-SHA256", "ACS3-HMAC-SHA256", "HMAC-MD5", "HMAC-SHA1 "])
+def test_signature_method_unknown(endpoint: Endpoint, method: str) -> None:
+    """Another SignatureMethod is not valid."""
+    reply = endpoint.handle(signed(signature_method=method))
+    assert code(reply) == "InvalidSignatureMethod"
+
+
+@pytest.mark.parametrize(
+    "name", ["Action", "Version", "Format", "Timestamp", "SignatureNonce", "AccessKeyId"]
+)
+def test_common_parameter_twice(endpoint: Endpoint, name: str) -> None:
+    """Of a common parameter sent twice the first counts."""
+    request = signed([*pairs(), (name, "another")])
+    assert code(endpoint.handle(request)) == "success"
+
+
 def test_xml_carries_any_message(endpoint: Endpoint) -> None:
     """An XML reply stays XML whatever was signed: markup and control characters do not break it."""
     request = signed(
@@ -875,9 +897,14 @@ def test_nonce_across_signatures(endpoint: Endpoint) -> None:
     [(15, 0, "SignatureNonceUsed"), (15, 1, "success")],
     ids=["while its timestamp could pass", "once it could not"],
 )
-def test_nonce_forgotten(endpoint: Endpoint, minutes: int, seconds: int, expected: str) -> None:
+@pytest.mark.parametrize("before", [None, 15], ids=["alone", "after one that lay ahead"])
+def test_nonce_forgotten(
+    endpoint: Endpoint, minutes: int, seconds: int, expected: str, before: int | None
+) -> None:
     """A nonce is remembered as long as its timestamp could still pass."""
-    endpoint.handle(signed(pairs(TaskId="first"), nonce="ahead", now=NOW + timedelta(minutes=15)))
+    if before is not None:
+        ahead = NOW + timedelta(minutes=before)
+        endpoint.handle(signed(pairs(TaskId="first"), nonce="ahead", now=ahead))
     endpoint.handle(signed(nonce="n"))
     later = NOW + timedelta(minutes=minutes, seconds=seconds)
     endpoint.set_clock(later)
@@ -1068,6 +1095,43 @@ def test_max_calls() -> None:
     assert [call.number for call in endpoint.calls] == [3, 4, 5]
     assert endpoint.call_count == 5
     assert len(endpoint.tasks) == 5
+
+
+def test_large_calls_push_out_more(endpoint: Endpoint) -> None:
+    """The record of very large calls stays within bounds; the latest call is always kept."""
+    for number in range(3):
+        endpoint.handle(Request(method="PUT", target=f"/?{number}", body=bytes(30 * 1024 * 1024)))
+    assert [call.number for call in endpoint.calls] == [3]
+    assert endpoint.call_count == 3
+    endpoint.reset()
+    endpoint.handle(signed())
+    endpoint.handle(signed())
+    assert [call.number for call in endpoint.calls] == [1, 2]
+
+
+def test_call(endpoint: Endpoint) -> None:
+    """``call`` answers as ``handle`` does, and returns the record."""
+    call = endpoint.call(signed())
+    assert endpoint.calls == [call]
+    assert code(call.reply) == "success"
+
+
+def test_without_explanation(warned: list[RTCMPUWarning]) -> None:
+    """Told not to explain, an endpoint refuses a wrong signature without an autopsy."""
+    endpoint = Endpoint(KEY, now=NOW, warn=warned.append, explain=False)
+    reply = endpoint.handle(signed(key=Credentials("testid", "wrong")))
+    assert code(reply) == "SignatureDoesNotMatch"
+    assert "server string to sign is:GET" in fields(reply)["Message"]
+    assert endpoint.calls[0].autopsy is None
+    assert warned == []
+
+
+def test_secret_sent_along_is_not_echoed(endpoint: Endpoint) -> None:
+    """A client that sends its secret as a parameter does not get it back in the Message."""
+    request = signed([*pairs(), ("AccessKeySecret", "testsecret")], tamper=lambda text: text[::-1])
+    message = fields(endpoint.handle(request))["Message"]
+    assert "AccessKeySecret" in message
+    assert "testsecret" not in message
 
 
 def test_lists_are_copies(endpoint: Endpoint) -> None:

@@ -42,7 +42,7 @@ class FakeBench:
     """A bench with results of its own: broken clauses, those never exercised, an interrupt."""
 
     broken: tuple[str, ...] = ()
-    silent = False
+    silent: tuple[str, ...] = ()
     interrupted = False
     fixed: bool | None = False
 
@@ -74,7 +74,7 @@ class FakeBench:
             subject=self.subject,
             phase=phase,
             asserts="",
-            exercised=0 if self.silent else 3,
+            exercised=0 if self.subject in self.silent else 3,
             broken=int(broken),
             findings=(finding,) if broken else (),
         )
@@ -157,10 +157,11 @@ def test_the_exit_status_says_whether_all_holds(bench, broken, options, status):
     assert cli.main(["check", "client", *options.split()]) == status
 
 
-def test_zero_checks_are_no_success(bench):
-    """When nothing was exercised, the run could not run."""
-    bench.silent = True
-    assert cli.main(["check", "client"]) == 2
+@pytest.mark.parametrize("silent", [("client",), ("endpoint",), ("client", "endpoint")])
+def test_zero_checks_are_no_success(bench, silent):
+    """When nothing was exercised for one of the targets, the run could not run."""
+    bench.silent = silent
+    assert cli.main(["check"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -349,7 +350,7 @@ def test_a_case_is_replayed(bench, capsys, fixed, status, word):
 def test_a_replay_that_says_nothing_is_no_success(bench, capsys):
     """A client that no longer gets as far as the clause has not mended it."""
     path = saved_case(bench)
-    bench.fixed = bench.silent = True
+    bench.fixed, bench.silent = True, ("client",)
     assert cli.main(["replay", path]) == 2
     assert f"no longer gets as far as {CLAUSE}" in capsys.readouterr().err
 

@@ -161,11 +161,16 @@ def test_an_answer_nobody_asked_for_is_garbage():
     assert outcomes == ["request_id", "garbage", "request_id"]
 
 
-def test_a_testee_that_never_stops_talking_is_no_leak():
-    """Of lines that nobody asked for only some are kept."""
-    body = "while True:\n    print('x' * 1000)"
+def test_a_testee_that_never_stops_talking_is_no_leak(tmp_path):
+    """Of lines that nobody asked for some are kept, then the testee is no longer listened to."""
+    done = tmp_path / "done"
+    body = f"answer(id=i, request_id='r')\nprint('x\\n' * 100_000)\nopen({str(done)!r}, 'w')"
     with closing(running(body)) as testee:
-        assert [ask(testee).kind for _ in range(2)] == ["garbage", "garbage"]
+        assert ask(testee).kind == "request_id"
+        assert testee._process is not None
+        testee._process._popen.wait(30)
+        assert [ask(testee).kind for _ in range(2)] == ["garbage", "request_id"]
+    assert not done.exists()
 
 
 def test_a_testee_that_reads_nothing_has_hung():
@@ -231,6 +236,13 @@ def test_only_the_tail_of_stderr_is_kept():
     with closing(running(body)) as testee:
         lines = ask(testee).message.splitlines()
     assert lines == ["exited with status 1", "stderr:", *["line"] * 19, "last"]
+
+
+def test_what_is_cut_shows_no_half_of_a_secret():
+    """A line of which only the end was kept is not shown: it may begin inside a secret."""
+    body = "sys.stderr.write('s3cret/+' * 20_000 + '!!!\\nlast\\n')\nsys.exit(1)"
+    with closing(running(body)) as testee:
+        assert ask(testee).message.splitlines() == ["exited with status 1", "stderr:", "last"]
 
 
 def test_a_run_ends_with_its_input(tmp_path):

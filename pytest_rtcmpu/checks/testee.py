@@ -19,10 +19,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
-from urllib.parse import quote
 
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.credentials import Credentials, Secret, redact
+from pytest_rtcmpu.credentials import Credentials
+from pytest_rtcmpu.redaction import redact_everywhere
 
 _T = TypeVar("_T")
 _MESSAGE_HEAD, _MESSAGE_TAIL = 1000, 3000
@@ -109,12 +109,8 @@ def plain(credentials: Credentials) -> PlainCredentials:
 
 def finished(outcome: Outcome, given: Iterable[Credentials], *, seconds: float) -> Outcome:
     """Return the outcome as it is shown: without the secrets the client was given, and not long."""
-    message = outcome.message
-    for credentials in given:
-        for secret in (credentials.access_key_secret, credentials.security_token):
-            if secret:
-                # As it is, and as it stands in a URL that a library's exception may name.
-                message = redact(message, secret, Secret(quote(secret.reveal(), safe="~")))
+    secrets = (secret for each in given for secret in (each.access_key_secret, each.security_token))
+    message = redact_everywhere(outcome.message, filter(None, secrets))
     if len(message) > _MESSAGE_HEAD + _MESSAGE_TAIL:
         message = f"{message[:_MESSAGE_HEAD]} … {message[-_MESSAGE_TAIL:]}"
     return replace(outcome, message=message, seconds=seconds)

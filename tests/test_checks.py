@@ -57,7 +57,7 @@ def run_endpoint(handle, settings=DOCUMENTED):
 
 def quiet_endpoint(kind=Endpoint):
     """An endpoint that warns nobody."""
-    return kind(warn=lambda _: None)
+    return kind(warn=lambda _: None, explain=False)
 
 
 def broken(results):

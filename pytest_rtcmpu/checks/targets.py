@@ -67,7 +67,7 @@ class Target:
             if self.subject == "client":
                 bench = ClientBench(self.testee(), settings)
             elif self.kind == "own":
-                endpoint = Endpoint(credentials, warn=lambda _: None)
+                endpoint = Endpoint(credentials, warn=lambda _: None, explain=False)
                 server = stack.enter_context(Server(endpoint.handle))
                 bench = EndpointBench(server.url, credentials, settings)
                 bench.target = self.name

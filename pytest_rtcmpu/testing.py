@@ -110,7 +110,8 @@ class ClientContract(_Contract):
 class EndpointContract(_Contract):
     """An endpoint's contract test. Set ``url``, or override it with a method or a fixture.
 
-    A fixture must live as long as the class does: ``@pytest.fixture(scope="class")`` or wider.
+    A fixture must live as long as the class does: best is one of its module, with
+    ``@pytest.fixture(scope="module")``.
     credentials: the access key that the endpoint knows; by default that of the environment's
         RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET, ``testid`` and ``testsecret`` unless set.
     """

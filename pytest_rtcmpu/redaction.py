@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 from xml.sax.saxutils import escape
 
 from pytest_rtcmpu.credentials import REDACTED, Secret
@@ -16,6 +16,8 @@ from pytest_rtcmpu.messages import Request
 TOKEN_NAMES = frozenset({"securitytoken", "x-acs-security-token"})
 
 _ESCAPE = re.compile("%[0-9A-F]{2}")
+#: What is left as it is: by who signs, by Python's quote, by JavaScript's encodeURIComponent.
+_UNENCODED = ("~", "~/", "~!*'()")
 #: Whoever signs encodes twice; a third time happens by mistake.
 _TIMES_ENCODED = 3
 
@@ -32,10 +34,11 @@ def _forms(secret: str) -> tuple[str, ...]:
         quote_plus(secret, safe="~", errors="replace"),
     )
     found = dict.fromkeys(plain)
-    encoded = secret
-    for _ in range(_TIMES_ENCODED):
-        encoded = quote(encoded, safe="~", errors="replace")
-        found[encoded] = found[_ESCAPE.sub(lambda match: match[0].lower(), encoded)] = None
+    for unencoded in _UNENCODED:
+        encoded = secret
+        for _ in range(_TIMES_ENCODED):
+            encoded = quote(encoded, safe=unencoded, errors="replace")
+            found[encoded] = found[_ESCAPE.sub(lambda match: match[0].lower(), encoded)] = None
     return tuple(sorted(found, key=len, reverse=True))
 
 
@@ -56,9 +59,12 @@ def redact_query(raw: str, secrets: Iterable[Secret]) -> str:
 
 def _redact_piece(piece: str, secrets: tuple[Secret, ...]) -> str:
     name, equals, _ = piece.partition("=")
-    decoded = unquote_plus(piece)
-    if unquote_plus(name).lower() in TOKEN_NAMES or redact_everywhere(decoded, secrets) != decoded:
-        return f"{redact_everywhere(unquote_plus(name), secrets)}{equals}{REDACTED}"
+    # A plus that was not encoded stands for a space, and was none to whoever sent it.
+    readings = {unquote_plus(piece), unquote(piece)}
+    if unquote_plus(name).lower() in TOKEN_NAMES or any(
+        redact_everywhere(reading, secrets) != reading for reading in readings
+    ):
+        return f"{redact_everywhere(unquote(name), secrets)}{equals}{REDACTED}"
     return piece
 
 

@@ -87,7 +87,7 @@ _SOME_TEXT = _Kind("a text that is not empty", lambda v: isinstance(v, str) and 
 _STATUS = _whole(200, 599)
 _TIMES = _whole(1, _MOST_TIMES)
 _SECONDS = _Kind(f"seconds, 0…{_MOST_SECONDS}", _number(0, _MOST_SECONDS))
-_STEP = _Kind("seconds, back where negative", _number(-1e11, 1e11))
+_STEP = _Kind("seconds, back where negative", _number(-1e12, 1e12))
 _RATE = _Kind("bytes per second, 1 or more", _number(1, 1e12))
 _MOMENT = _Kind(
     f"null, or a moment in {_YEARS} with a time zone, such as 2019-05-20T12:00:00Z",
@@ -284,7 +284,7 @@ def _clock(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 def _set_clock(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     given = _fields(_json(request), now=(_MOMENT, False), advance=(_STEP, False))
     if len(given) != 1:
-        raise _Refused(400, f"expected either now or advance, got {_listed(given) or 'neither'}")
+        raise _Refused(400, f"expected either now or advance, got {', '.join(given) or 'neither'}")
     if "now" in given:
         endpoint.set_clock(_moment(given["now"]))
     else:

@@ -52,17 +52,19 @@ class ServedEndpoint(Endpoint):
 def served(server: Server, **settings: Any) -> Iterator[ServedEndpoint]:
     """Let a running server serve a new endpoint, and SDKs in this process find its test key.
 
-    At the end every connection is dropped, so that a reply that is still to come, or a client that
-    is still at it, does not reach into what is served next. What failed is in ``server.errors``.
+    At the end it serves what it served before, and every connection is dropped, so that a reply
+    still to come, or a client still at it, does not reach into what is served next. What failed
+    is in ``server.errors``.
     """
     endpoint = ServedEndpoint(server.url, **settings)
-    server.disconnect()
+    before = server.handle
     server.errors.clear()
     server.handle = Control(endpoint)
     with environment.test_keys(endpoint.credentials):
         try:
             yield endpoint
         finally:
+            server.handle = before
             server.disconnect()
 
 

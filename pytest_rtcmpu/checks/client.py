@@ -548,6 +548,15 @@ def _secret_forms(credentials: Credentials) -> tuple[bytes, ...]:
     return tuple({*(text.encode() for text in texts), *encoded})
 
 
+def _decoded(content: bytes) -> bytes:
+    """What stands in Base64 within a content, as in ``Authorization: Basic``."""
+    tokens = re.findall(rb"[A-Za-z0-9+/_-]{16,}", content)
+    plain = (token.replace(b"-", b"+").replace(b"_", b"/") for token in tokens)
+    return b"\n".join(
+        base64.b64decode(token + b"=" * (-len(token) % 4)) for token in plain if len(token) % 4 != 1
+    )
+
+
 def _secret(o: Observation) -> Iterable[Breach] | None:
     if not o.sent:
         return None
@@ -560,7 +569,8 @@ def _secret(o: Observation) -> Iterable[Breach] | None:
             **{f"header {n}": v.encode("utf-8", "replace") for n, v in request.headers},
         }
         for place, content in places.items():
-            if any(form in content for form in _secret_forms(o.credentials)):
+            shown = content + b"\n" + _decoded(content)
+            if any(form in shown for form in _secret_forms(o.credentials)):
                 got = f"the AccessKeySecret in {place}"
                 found.append(Breach(expected="the AccessKeySecret nowhere", got=got))
     return found

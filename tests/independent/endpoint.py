@@ -605,7 +605,9 @@ class IndependentEndpoint:
         if not all(re.fullmatch(r"0|[1-9][0-9]{0,8}", text) for text in texts):
             return False
         numbers = sorted(int(text) for text in texts)
-        return numbers[0] in starts and numbers == list(range(numbers[0], numbers[-1] + 1))
+        return bool(numbers) and (
+            numbers[0] in starts and numbers == list(range(numbers[0], numbers[-1] + 1))
+        )
 
     def panes(self, request: Incoming) -> dict[str, dict[str, str]]:
         """Return the panes by their index as text."""

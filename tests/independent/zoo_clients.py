@@ -508,11 +508,6 @@ class _Restarting(Call):
         return self.timeout
 
 
-def _timeout_per_read(client: IndependentClient, call: Call) -> str:
-    """Apply the timeout to each read alone."""
-    return BASE.perform(client, _Restarting(**vars(call)))
-
-
 def _retry_after_timeout(client: IndependentClient, call: Call) -> str:
     """Send again, twice, when no reply came in time, with a whole timeout each."""
     for _ in range(2):
@@ -1515,11 +1510,6 @@ _REPLIES = (
     ),
     _row("hangs", "Waits a minute for a reply.", perform=_patient(HANG)),
     _row("timeout-ignored", "Waits thirty seconds for a reply.", perform=_patient(30.0)),
-    _row(
-        "timeout-per-read",
-        "Grants each read the whole timeout, so a dripping reply never ends.",
-        perform=_timeout_per_read,
-    ),
     _row(
         "retries-after-timeout",
         "Sends again, twice, when no reply came in time.",

@@ -290,7 +290,6 @@ def run_check(
         ("rtcmpu-level", clause.level),
         ("rtcmpu-source", clause.source),
     ]
-    _expect_running(owner)
     try:
         if BENCH not in owner.stash:
             stack = ExitStack()
@@ -303,7 +302,8 @@ def run_check(
         owner.stash[BROKE] = str(error) or type(error).__name__
         if not isinstance(error, CannotRun):
             raise
-    _expect_running(owner)
+    if BROKE in owner.stash:
+        pytest.fail(f"could not run: {owner.stash[BROKE]}", pytrace=False)
     item.stash[RESULT] = plan.dumps_result(result, owner.stash[BENCH].notes)
     if not result.exercised:
         pytest.skip("not exercised: no case of this phase has to do with it")
@@ -318,11 +318,6 @@ def run_check(
             told += [f"again: rtcmpu replay {saved[0]}"] if saved else []
             # Visible: what a client sent may hold what no terminal and no report can carry.
             pytest.fail("\n".join(map(text.lines, told)), pytrace=False)
-
-
-def _expect_running(owner: pytest.Collector) -> None:
-    if BROKE in owner.stash:
-        pytest.fail(f"could not run: {owner.stash[BROKE]}", pytrace=False)
 
 
 def _told(finding: Finding) -> Iterator[str]:

@@ -1,3 +1,3 @@
-"""What all tests share: pytest's own tool for testing plugins."""
+"""What all tests share: pytest's own tool for testing plugins, and the Node client."""
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "node"]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -64,30 +61,6 @@ def test_the_published_python_clients_are_judged_truly(arguments, expected):
     """Both take a Code in HTTP 200 for a success, and the new one cannot send TaskProfile."""
     script, *options = arguments
     assert broken([sys.executable, str(TESTEES / script), *options]) == expected
-
-
-@pytest.fixture(scope="session")
-def node_testee(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Node testee with its dependencies, as package-lock.json has them."""
-    npm = shutil.which("npm")
-    if npm is None:
-        if os.environ.get("CI"):
-            pytest.fail("npm is needed to check the Node testee")
-        pytest.skip("npm is not installed")
-    folder = tmp_path_factory.mktemp("node") / "testee"
-    shutil.copytree(
-        TESTEES / "node_pop_core", folder, ignore=shutil.ignore_patterns("node_modules")
-    )
-    done = subprocess.run(
-        [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "testee.js"
 
 
 def test_the_published_node_client_is_judged_truly(node_testee):

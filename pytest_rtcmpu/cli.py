@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="\n".join(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
+    parser.add_argument("command", choices=COMMANDS, help="see below")
     given = parser.parse_args(arguments[:1])
     try:
         return COMMANDS[given.command].run(arguments[1:])

@@ -104,7 +104,9 @@ class Client:
         service = self._contract.service
         self.endpoint = endpoint or f"{service.schemes[0]}://{service.host}"
         self._host = _host(self.endpoint, self._contract)
-        _expect("credentials", isinstance(credentials, Credentials), "Credentials", credentials)
+        # What else was given may hold the secret: its type alone is shown.
+        kind = type(credentials)
+        _expect("credentials", isinstance(credentials, Credentials), "Credentials", kind)
         _one_of("signature", signature, self._contract.signatures)
         _one_of("method", method, service.methods)
         _one_of("user_panes_from", user_panes_from, self._contract.parameter("UserPanes").bases)
@@ -139,6 +141,7 @@ class Client:
         status (S2 111173: ten rows come with 200), UnreadableReply for what is no reply,
         TransportError when none came and TransportTimeout when none came in time.
         """
+        _expect("task", isinstance(task, StartMPUTask), "StartMPUTask", type(task))
         pairs = task.to_wire(user_panes_from=self.user_panes_from)
         return self.call(self._contract.service.action, pairs)
 

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Literal
 
 from pytest_rtcmpu import contract as _contract
-from pytest_rtcmpu import rules, wire
+from pytest_rtcmpu import faults, rules, wire
 from pytest_rtcmpu.autopsy import Autopsy, autopsy
 from pytest_rtcmpu.contract import Clause, Contract, ContractError, ErrorRow
 from pytest_rtcmpu.credentials import TEST_CREDENTIALS, Credentials, Secret
@@ -255,6 +255,9 @@ class Endpoint:
         if not isinstance(failure, str):
             if not callable(failure):
                 raise TypeError(f"failure: expected a Code or a fault, got {failure!r}")
+            if failure in faults.WITH_ARGUMENT:
+                name = getattr(failure, "__name__", "")
+                raise TypeError(f"failure: faults.{name} needs its argument: faults.{name}(…)")
             with self._lock:
                 self._faults.extend([failure] * times)
             return

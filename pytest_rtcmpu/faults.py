@@ -129,3 +129,5 @@ PLAIN: dict[str, Fault] = {
         trailing_comma,
     )
 }
+#: Those that take one: functions that make a fault.
+WITH_ARGUMENT: tuple[object, ...] = (delay, slow_bytes, status, body)

@@ -194,7 +194,7 @@ def test_what_cannot_run_says_why(capsys, arguments, why):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ("", "required: COMMAND"),
+        ("", "required: command"),
         ("chekc", "invalid choice: 'chekc'"),
         ("check --phase quick", "'quick': expected one of documented, pairwise"),
         ("check --max-examples 0", "expected 1 or more"),

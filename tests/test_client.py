@@ -446,6 +446,18 @@ def test_a_wrong_argument_is_named(arguments: dict[str, Any], message: str) -> N
     assert "Qx7" not in str(caught.value)
 
 
+def test_what_is_no_key_is_not_shown() -> None:
+    """What was given in place of Credentials may hold the secret: its type alone is shown."""
+    with pytest.raises(ValueError, match="got <class 'tuple'>"):
+        Client(("testid", "testsecret"))  # type: ignore[arg-type]
+
+
+def test_what_is_no_task_is_named() -> None:
+    """What is no StartMPUTask is refused as such, before anything is sent."""
+    with pytest.raises(ValueError, match="task: expected StartMPUTask, got <class 'dict'>"):
+        Client(CREDENTIALS).start_mpu_task({"AppId": "a"})  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("timeout", [0.1, 5, (1, 2), (0.5, None), None])
 def test_a_timeout_is_seconds_or_two_of_them(timeout: Any) -> None:
     """What requests takes for a timeout is taken."""

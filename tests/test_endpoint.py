@@ -1277,6 +1277,13 @@ def test_fail_next_undocumented(endpoint: Endpoint) -> None:
     assert (error.code, error.http_status, error.message) == ("Brand.New", 418, "teapot")
 
 
+@pytest.mark.parametrize("name", ["delay", "slow_bytes", "status", "body"])
+def test_fail_next_fault_without_its_argument(endpoint: Endpoint, name: str) -> None:
+    """A fault that needs an argument and was given none is named when it is asked for."""
+    with pytest.raises(TypeError, match=rf"faults\.{name} needs its argument: faults\.{name}\(…\)"):
+        endpoint.fail_next(getattr(faults, name))
+
+
 def test_fail_next_unknown(endpoint: Endpoint) -> None:
     """A Code that nobody documents, without an HTTP status, is a slip: near ones are named."""
     with pytest.raises(ContractError, match="did you mean InternalError"):

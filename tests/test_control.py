@@ -451,7 +451,7 @@ def test_the_page_says_why(control: Control) -> None:
     for part in ("Why it was refused", "MissingAppId", clause.id, clause.text.split("'")[0]):
         assert part in text
     assert "AppId: expected a value, got nothing" in text
-    assert f">{clause.source}</abbr>" in text
+    assert f"Source: {clause.source}: StartMPUTask reference" in text
 
 
 def test_the_page_has_the_autopsy(control: Control) -> None:

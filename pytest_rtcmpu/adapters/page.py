@@ -177,9 +177,10 @@ def _reasons(call: Call, record: dict[str, Any]) -> Iterator[str]:
             yield "<p>The test asked for this failure; the request itself is right.</p>"
         else:
             clause = record["clause"]
+            yield f"<p>{_text(clause['text'])} <code>{_text(clause['id'])}</code></p>"
             yield (
-                f"<p>{_text(clause['text'])} <code>{_text(clause['id'])}</code>, "
-                f"{_source(clause['source'], call.contract)} ({_text(clause['level'])})</p>"
+                f"<p>Source: {_source(clause['source'], call.contract)} "
+                f"({_text(clause['level'])})</p>"
             )
         if row is not None and row.advice:
             yield f"<p>What to do: {_text(row.advice)}</p>"
@@ -201,9 +202,7 @@ def _reasons(call: Call, record: dict[str, Any]) -> Iterator[str]:
 
 def _source(source: str, contract: Contract) -> str:
     title = next((s.title for s in contract.sources if s.id == source.split()[0]), None)
-    return (
-        _text(source) if title is None else f'<abbr title="{_text(title)}">{_text(source)}</abbr>'
-    )
+    return _text(f"{source}: {title}" if title else source)
 
 
 def _listed(items: Iterable[str]) -> Iterator[str]:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
         GatewayError,
         InvalidTask,
         RTCMPUError,
+        RTCMPUWarning,
         ServiceError,
+        SignatureWarning,
+        SilenceWarning,
         StartMPUTaskError,
         TransportError,
         TransportTimeout,
@@ -45,7 +48,10 @@ _HOMES = {
         "GatewayError",
         "InvalidTask",
         "RTCMPUError",
+        "RTCMPUWarning",
         "ServiceError",
+        "SignatureWarning",
+        "SilenceWarning",
         "StartMPUTaskError",
         "TransportError",
         "TransportTimeout",
@@ -76,7 +82,10 @@ __all__ = [  # noqa: RUF022 - in the order of the modules above
     "GatewayError",
     "InvalidTask",
     "RTCMPUError",
+    "RTCMPUWarning",
     "ServiceError",
+    "SignatureWarning",
+    "SilenceWarning",
     "StartMPUTaskError",
     "TransportError",
     "TransportTimeout",
@@ -101,7 +110,17 @@ if not TYPE_CHECKING:  # a type checker would take it for the type of every subm
             return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
         if name in ("contract", "errors", "faults", "strategies", "testing"):
             return importlib.import_module(f"{__name__}.{name}")
+        if name[:1].isupper():
+            # The classes of the operation's own Codes: TaskExisted, InternalError, …
+            return _own_error(name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _own_error(name: str) -> object:
+    try:
+        return getattr(importlib.import_module(f"{__name__}.errors"), name)
+    except AttributeError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
 
 
 def __dir__() -> list[str]:

@@ -8,14 +8,14 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
 
 from pytest_rtcmpu import contract as _contract
-from pytest_rtcmpu import errors, signing, wire
+from pytest_rtcmpu import errors, rules, signing, wire
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.credentials import REDACTED, Credentials
 from pytest_rtcmpu.messages import Request, Response
@@ -102,7 +102,9 @@ class Client:
     ) -> None:
         self._contract = contract or _contract.load()
         service = self._contract.service
-        self.endpoint = endpoint or f"{service.schemes[0]}://{service.host}"
+        if endpoint in (None, service.host):  # as the SDKs have it, without a scheme
+            endpoint = f"{service.schemes[0]}://{service.host}"
+        self.endpoint = str(endpoint)
         self._host = _host(self.endpoint, self._contract)
         # What else was given may hold the secret: its type alone is shown.
         kind = type(credentials)
@@ -134,6 +136,12 @@ class Client:
         """Close the session."""
         self.session.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def start_mpu_task(self, task: StartMPUTask) -> Reply:
         """Start a task and return the reply.
 
@@ -148,7 +156,7 @@ class Client:
     def call(
         self,
         action: str,
-        pairs: Pairs,
+        pairs: Pairs | Mapping[str, str],
         *,
         envelope: Callable[[Envelope], Envelope] | None = None,
     ) -> Reply:
@@ -162,11 +170,12 @@ class Client:
     def prepare(
         self,
         action: str,
-        pairs: Pairs,
+        pairs: Pairs | Mapping[str, str],
         *,
         envelope: Callable[[Envelope], Envelope] | None = None,
     ) -> Request:
         """Return the signed request for raw pairs, without sending it."""
+        pairs = rules.as_pairs(pairs)
         _expect_texts("action", [action])
         _expect_texts("pairs", [text for pair in pairs for text in pair])
         scheme = self._contract.signatures[self.signature]

@@ -47,7 +47,7 @@ class InvalidTask(RTCMPUError, ValueError):
         return (type(self), (self.problems,))
 
 
-class TransportError(RTCMPUError):
+class TransportError(RTCMPUError, ConnectionError):
     """No reply came: the host was not reached, or the connection broke."""
 
     #: There is no Code where there is no reply.

@@ -1,8 +1,13 @@
 """Faults: small callables that spoil a reply, ``Response`` in, ``Response`` out.
 
 Hand one to ``endpoint.fail_next(faults.html_502)``. They compose with ``|``, left first:
-``faults.delay(0.2) | faults.truncated_json``. The request has been handled by then, as when a
-reply is lost on its way: a task may have been started although its caller never hears of it.
+``faults.delay(0.2) | faults.truncated_json``.
+
+Whether the task has been started by then, nobody outside can tell: a request may be lost on its way
+to the service, or its reply on the way back. Unless ``fail_next(…, handled=…)`` decides, a fault
+after which nothing of the service's own reply arrives came before it was reached
+(``Fault.handled`` is false), so that calling again starts the task; where some of the reply
+arrives, the task has been started.
 
 Each fault without an argument may also be written as a call: ``faults.timeout()``.
 """
@@ -18,10 +23,14 @@ from pytest_rtcmpu.messages import Response
 
 @dataclass(frozen=True)
 class Fault:
-    """A named function that spoils a reply."""
+    """A named function that spoils a reply.
+
+    handled: whether the service has handled the request by then, unless ``fail_next`` says so.
+    """
 
     name: str
     spoil: Callable[[Response], Response]
+    handled: bool = True
 
     @overload
     def __call__(self) -> Fault: ...
@@ -33,7 +42,11 @@ class Fault:
 
     def __or__(self, other: Fault) -> Fault:
         """Return the fault that does this one first and then the other."""
-        return Fault(f"{self.name} | {other.name}", lambda response: other(self(response)))
+        return Fault(
+            f"{self.name} | {other.name}",
+            lambda response: other(self(response)),
+            handled=self.handled and other.handled,
+        )
 
     def __repr__(self) -> str:
         return f"faults.{self.name}"
@@ -60,9 +73,9 @@ def _trailing_comma(response: Response) -> Response:
 
 
 #: No reply ever comes.
-timeout = Fault("timeout", lambda r: _deliver(r, ending="timeout"))
+timeout = Fault("timeout", lambda r: _deliver(r, ending="timeout"), handled=False)
 #: The connection is reset before the reply.
-connection_reset = Fault("connection_reset", lambda r: _deliver(r, ending="reset"))
+connection_reset = Fault("connection_reset", lambda r: _deliver(r, ending="reset"), handled=False)
 #: The connection is reset amid the reply.
 reset_amid_reply = Fault(
     "reset_amid_reply", lambda r: _deliver(r, ending="reset", after=len(r.body) // 2)
@@ -72,9 +85,13 @@ truncated_body = Fault(
     "truncated_body", lambda r: _deliver(r, ending="close", after=len(r.body) // 2)
 )
 #: Bytes that are no HTTP come in place of the reply.
-garbage = Fault("garbage", lambda r: _deliver(r, raw=b"\x00\xff\x16\x03 this is not HTTP\r\n\r\n"))
+garbage = Fault(
+    "garbage",
+    lambda r: _deliver(r, raw=b"\x00\xff\x16\x03 this is not HTTP\r\n\r\n"),
+    handled=False,
+)
 #: A proxy answers HTTP 502 with an HTML page.
-html_502 = Fault("html_502", _html_502)
+html_502 = Fault("html_502", _html_502, handled=False)
 #: The body stops in its middle; Content-Length is that of what comes.
 truncated_json = Fault("truncated_json", lambda r: replace(r, body=r.body[: len(r.body) // 2]))
 #: The body is right, and Content-Type says text/html.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass
 from enum import Enum, IntEnum, StrEnum
@@ -17,18 +18,24 @@ _DEFAULT = _contract.load()
 _BASES = _DEFAULT.parameter("UserPanes").bases
 
 
+def _members(parameter: str) -> dict[str, str]:
+    """An enumeration's members by value, and where it differs by its name in upper case too."""
+    values = [str(row.value) for row in _DEFAULT.parameter(parameter).values]
+    named = {value: value for value in values}
+    aliases = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value).upper(): value for value in values}
+    return {**named, **aliases}
+
+
 class TaskProfile(StrEnum):
     """What the task is billed as (S1). Members by value: ``TaskProfile("4IN_720P")``."""
 
-    vars().update({row.name: row.value for row in _DEFAULT.parameter("TaskProfile").values})
+    vars().update(_members("TaskProfile"))
 
 
 class SourceType(StrEnum):
     """The user's video input that a pane shows: ``camera`` or ``shareScreen`` (S1)."""
 
-    vars().update(
-        {row.name: row.value for row in _DEFAULT.parameter("UserPanes.SourceType").values}
-    )
+    vars().update(_members("UserPanes.SourceType"))
 
 
 class MediaEncode(IntEnum):
@@ -199,11 +206,16 @@ class StartMPUTask:
         return [*pairs, *self.others]
 
     @classmethod
-    def from_wire(cls, pairs: Pairs, *, contract: Contract | None = None) -> Self:
+    def from_wire(
+        cls, pairs: Pairs | Mapping[str, str], *, contract: Contract | None = None
+    ) -> Self:
         """Return the task that pairs describe; names the contract does not know are ignored.
+
+        pairs: (name, value) pairs, or a mapping of names to values.
 
         Raises InvalidTask when they break a rule or say something twice.
         """
+        pairs = rules.as_pairs(pairs)
         judge_by = contract or _DEFAULT
         found = rules.collect(pairs, judge_by)
         problems = list(rules.judge_collected(found, judge_by).problems)

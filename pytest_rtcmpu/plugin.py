@@ -6,7 +6,7 @@ inside the functions that need it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -51,22 +51,47 @@ def rtcmpu_credentials() -> Credentials:
     return TEST_CREDENTIALS
 
 
+_RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let a test that uses ``rtcmpu_mock`` have the credentials that hold where it stands."""
+    names = getattr(item, "fixturenames", [])
+    if "rtcmpu_mock" in names:
+        # Set up first: a fixture of the test's own may open a mock while it is set up.
+        names[:] = dict.fromkeys(("rtcmpu_credentials", *names))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remember which test is running."""
+    item.config.stash[_RUNNING] = item
+
+
 @pytest.fixture(scope="session")
 def rtcmpu_mock(
-    rtcmpu_credentials: Credentials, pytestconfig: pytest.Config
-) -> Callable[[], AbstractContextManager[Endpoint]]:
+    pytestconfig: pytest.Config,
+) -> Callable[..., AbstractContextManager[Endpoint]]:
     """A factory of mocked endpoints, for tests that need a fresh one several times.
 
     ``with rtcmpu_mock() as endpoint:`` mocks https and http rtc.aliyuncs.com with a new endpoint.
     Use it inside ``@given`` tests: a function-scoped endpoint keeps its tasks from one example to
-    the next. Keyword arguments go to ``Endpoint``.
+    the next. Its key is the running test's ``rtcmpu_credentials``. ``allow_hosts`` names further
+    hosts that may be called for real; other keyword arguments go to ``Endpoint``.
     """
     from pytest_rtcmpu.adapters.responses import mocked
+    from pytest_rtcmpu.credentials import TEST_CREDENTIALS
     from pytest_rtcmpu.endpoint import Endpoint
 
-    def mock(**settings: object) -> AbstractContextManager[Endpoint]:
-        endpoint = Endpoint(**{"credentials": rtcmpu_credentials, **settings})  # type: ignore[arg-type]
-        return mocked(endpoint, allow_hosts=pytestconfig.getini("rtcmpu_allow_hosts"))
+    def mock(
+        *, allow_hosts: Iterable[str] = (), **settings: object
+    ) -> AbstractContextManager[Endpoint]:
+        # This factory lives as long as the session; credentials may be overridden for one test.
+        running = pytestconfig.stash.get(_RUNNING, None)
+        credentials = getattr(running, "funcargs", {}).get("rtcmpu_credentials", TEST_CREDENTIALS)
+        endpoint = Endpoint(**{"credentials": credentials, **settings})
+        hosts = [*pytestconfig.getini("rtcmpu_allow_hosts"), *allow_hosts]
+        return mocked(endpoint, allow_hosts=hosts)
 
     # The first opening imports the SDKs that are installed. Hypothesis would count that as an
     # example's own time, and the example as slower than its deadline.
@@ -87,7 +112,6 @@ def rtcmpu_endpoint(
     in this process calls through requests reaches it, the published SDKs too; other hosts are
     blocked, and ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET hold test keys.
     """
-    # rtcmpu_mock is made once a session; credentials may be overridden in one module of many.
     with rtcmpu_mock(credentials=rtcmpu_credentials) as endpoint:
         yield endpoint
 
@@ -136,7 +160,7 @@ def rtcmpu_server(
         warnings.warn(warning, stacklevel=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rtcmpu_task() -> StartMPUTask:
     """A valid task: S1's own example, completed and corrected."""
     from pytest_rtcmpu.model import example_task

@@ -7,14 +7,17 @@ when a request comes in, the strategies when they promise that exactly one rule 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
-from urllib.parse import urlsplit
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
-from pytest_rtcmpu.contract import Clause, Contract, Parameter, Silence
+from pytest_rtcmpu.contract import Clause, Contract, EnumValue, Parameter, Silence
 
 Pairs = Sequence[tuple[str, str]]
+_Key = TypeVar("_Key", int, str)
 
 # contract: "An Integer on the wire is ASCII digits with an optional leading minus."
 _PLAIN_INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
@@ -34,6 +37,16 @@ class Problem:
     expected: str
     got: str
     clause: Clause
+
+    @property
+    def parameter(self) -> str:
+        """The parameter it is about: ``UserPanes`` for ``UserPanes.3.PaneId``."""
+        return self.path.partition(".")[0]
+
+    @property
+    def clause_id(self) -> str:
+        """The id of the clause."""
+        return self.clause.id
 
     def __str__(self) -> str:
         return f"{self.path}: expected {self.expected}, got {self.got} ({self.clause.id})"
@@ -74,68 +87,130 @@ class Collected:
     open: list[tuple[str, str]] = field(default_factory=list)
 
 
+def as_pairs(pairs: Pairs | Mapping[str, str]) -> Pairs:
+    """Return (name, value) pairs; a mapping's items are such. Raises TypeError for what is none."""
+    listed = tuple(pairs.items()) if isinstance(pairs, Mapping) else tuple(pairs)
+    for pair in listed:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(f"pairs: expected (name, value) pairs, got {pair!r}")
+    return listed
+
+
 def shown(text: str) -> str:
     """Return a value as a message shows it: quoted, and not endless."""
     return repr(text) if len(text) <= 80 else f"{text[:77]!r}… ({len(text)} characters)"
 
 
-def collect(pairs: Iterable[tuple[str, str]], contract: Contract) -> Collected:
-    """Gather the contract's parameters out of pairs; others are ignored."""
-    found = Collected()
-    by_name = contract.parameters_by_wire_name
-    for name, value in pairs:
-        parameter = by_name.get(name)
-        if parameter is not None:
-            _gather_scalar(found, parameter, name, value)
-            continue
-        top, dot, rest = name.partition(".")
-        parameter = by_name.get(top) if dot else None
-        if parameter is not None and parameter.bases:
-            _gather_item(found, parameter, name, rest, value)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a parameter of that name belongs, or the silence about a name that belongs nowhere."""
+
+    parameter: Parameter
+    index: int = 0
+    item_field: str = ""
+    silence: str = ""
+
+
+def _place(name: str, contract: Contract) -> _Place | None:
+    """Return the place of a name, ``None`` if the contract does not know it."""
+    parameter = contract.parameters_by_wire_name.get(name)
+    if parameter is not None:
+        return _Place(parameter, silence="silence.bare-list" if parameter.bases else "")
+    top, _, rest = name.partition(".")
+    parameter = contract.parameters_by_wire_name.get(top)
+    if parameter is None or not parameter.bases:
+        return None
+    index, dot, item_field = rest.partition(".")
+    if not _INDEX.fullmatch(index):
+        return _Place(parameter, silence="silence.list-index")
+    if parameter.kind == "struct-list":
+        silence = "" if dot else "silence.bare-list"
+    else:
+        silence = "silence.list-index" if dot else ""
+    return _Place(parameter, int(index), item_field, silence)
+
+
+#: The longest name, and how many, that are kept with their places.
+_LONGEST_NAME, _MOST_NAMES = 64, 2000
+
+
+class _Known:
+    """What has been worked out about a contract, so as not to do it again for each request."""
+
+    def __init__(self, contract: Contract) -> None:
+        rows = {p.name: p.values for p in contract.parameters}
+        self.places: dict[str, _Place | None] = {}
+        #: Value of TaskProfile or MediaEncode → the lines of its picture, 0 for audio only.
+        self.lines = {
+            name: {str(row.value): _lines(row) for row in rows.get(name, ())}
+            for name in ("TaskProfile", "MediaEncode")
+        }
+        #: Value of TaskProfile → how many inputs it has, 0 where the contract does not say.
+        self.inputs = {
+            str(row.value): int(row.attributes.get("inputs", 0))
+            for row in rows.get("TaskProfile", ())
+        }
+
+
+def _lines(row: EnumValue) -> int:
+    """The lines of a resolution such as ``720p``; 0 for audio only."""
+    resolution = row.attributes.get("resolution")
+    return int(str(resolution).removesuffix("p")) if resolution else 0
+
+
+_known: WeakKeyDictionary[Contract, _Known] = WeakKeyDictionary()
+
+
+def _known_of(contract: Contract) -> _Known:
+    found = _known.get(contract)
+    if found is None:
+        found = _known[contract] = _Known(contract)
     return found
 
 
-def _gather_scalar(found: Collected, parameter: Parameter, name: str, value: str) -> None:
-    if parameter.bases:
-        found.open.append(("silence.bare-list", name))
-    elif parameter.name not in found.scalars:
-        found.scalars[parameter.name] = value
-        found.names[parameter.name] = name
-    elif found.names[parameter.name] == name:
+def collect(pairs: Iterable[tuple[str, str]], contract: Contract) -> Collected:
+    """Gather the contract's parameters out of pairs; others are ignored."""
+    found = Collected()
+    places = _known_of(contract).places
+    for name, value in pairs:
+        if name in places:
+            place = places[name]
+        else:
+            place = _place(name, contract)
+            if len(name) <= _LONGEST_NAME and len(places) < _MOST_NAMES:
+                places[name] = place
+        if place is None:
+            continue
+        parameter = place.parameter
+        if place.silence:
+            found.open.append((place.silence, name))
+        elif parameter.kind == "struct-list":
+            items = found.structs.setdefault(parameter.name, {})
+            _gather(found, items.setdefault(place.index, {}), place.item_field, name, value)
+        elif parameter.bases:
+            _gather(found, found.lists.setdefault(parameter.name, {}), place.index, name, value)
+        elif found.names.setdefault(parameter.name, name) == name:
+            _gather(found, found.scalars, parameter.name, name, value)
+        else:
+            found.open.append(("silence.task-id-twice", name))
+    return found
+
+
+def _gather(found: Collected, into: dict[_Key, str], key: _Key, name: str, value: str) -> None:
+    if key in into:
         found.repeated.append(name)
     else:
-        found.open.append(("silence.task-id-twice", name))
-
-
-def _gather_item(found: Collected, parameter: Parameter, name: str, rest: str, value: str) -> None:
-    index, dot, item_field = rest.partition(".")
-    if not _INDEX.fullmatch(index):
-        found.open.append(("silence.list-index", name))
-        return
-    if parameter.kind == "struct-list":
-        if not dot:
-            found.open.append(("silence.bare-list", name))
-            return
-        place: dict[str, str] = found.structs.setdefault(parameter.name, {}).setdefault(
-            int(index), {}
-        )
-        if item_field in place:
-            found.repeated.append(name)
-        place.setdefault(item_field, value)
-    elif dot:
-        found.open.append(("silence.list-index", name))
-    else:
-        items = found.lists.setdefault(parameter.name, {})
-        if int(index) in items:
-            found.repeated.append(name)
-        items.setdefault(int(index), value)
+        into[key] = value
 
 
 def integer(text: str) -> int | None:
     """Return the integer that a wire text means, open forms included, or ``None``."""
-    if len(text) <= _MOST_DIGITS and _OPEN_INTEGER.fullmatch(text):
-        return int(text)
-    return None
+    return _integer_of(text) if len(text) <= _MOST_DIGITS else None
+
+
+@lru_cache(maxsize=4096)
+def _integer_of(text: str) -> int | None:
+    return int(text) if _OPEN_INTEGER.fullmatch(text) else None
 
 
 def is_integer(text: str) -> bool:
@@ -149,6 +224,9 @@ def is_open_integer(text: str) -> bool:
 
 
 # --------------------------------------------------------------------- one judge for each kind
+
+
+Problems = Sequence[Problem]
 
 
 class _Judging:
@@ -167,62 +245,65 @@ class _Judging:
         return Problem(path=path, expected=expected, got=got, clause=clause)
 
 
-def _string(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Iterator[Problem]:
-    yield from ()
+def _string(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Problems:
+    return ()
 
 
-def _enum(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Iterator[Problem]:
+def _enum(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Problems:
     if text in p.wire_values:
-        return
+        return ()
     # "case matters (reading)": a rule of its own, since the list itself is surer than that.
     cased = text.casefold() in {value.casefold() for value in p.wire_values}
     expected = f"one of {', '.join(str(row.value) for row in p.values)}"
-    yield run.problem("case" if cased else "enum", name, path, expected, shown(text))
+    return (run.problem("case" if cased else "enum", name, path, expected, shown(text)),)
 
 
-def _integer(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Iterator[Problem]:
-    if not is_integer(text):
-        yield run.problem("integer", name, path, "an Integer", shown(text))
-        return
-    if is_open_integer(text):
+def _integer(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Problems:
+    if text in p.wire_values:  # an enumeration's own spelling, which is the plain one
+        return ()
+    if not _PLAIN_INTEGER.fullmatch(text):
+        if not is_integer(text):
+            return (run.problem("integer", name, path, "an Integer", shown(text)),)
         run.note("silence.integer-form", path, shown(text))
     value = integer(text)
     if p.kind == "integer-enum":
         if value is None or str(value) not in p.wire_values:
             expected = f"one of {', '.join(str(row.value) for row in p.values)}"
-            yield run.problem("enum", name, path, expected, shown(text))
+            return (run.problem("enum", name, path, expected, shown(text)),)
     elif p.kind == "integer-list":
         if value not in run.contract.layouts:
-            yield run.problem("known", name, path, "a known layout", shown(text))
+            return (run.problem("known", name, path, "a known layout", shown(text)),)
     elif value is None or not _within(value, p.minimum, p.maximum):
-        yield run.problem("range", name, path, f"{p.minimum}…{p.maximum}", shown(text))
+        return (run.problem("range", name, path, f"{p.minimum}…{p.maximum}", shown(text)),)
+    return ()
 
 
 def _within(value: int, minimum: int | None, maximum: int | None) -> bool:
     return (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
 
 
-def _url(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Iterator[Problem]:
-    try:
-        url = urlsplit(text)
-        host = url.hostname
-        _ = url.port
-    except ValueError:
-        yield run.problem("url", name, path, "an absolute URL", shown(text))
-        return
-    if url.scheme in {f"{scheme}s" for scheme in p.schemes}:
-        run.note("silence.rtmps", path, shown(text))
-    elif url.scheme and url.scheme not in p.schemes:
-        yield run.problem(
-            "scheme", name, path, f"a URL with scheme {' or '.join(p.schemes)}", shown(text)
-        )
-        return
+# RFC 3986: scheme ":" "//" authority path, the rest being query and fragment.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*)([^?#]*))?.*", re.DOTALL)
+
+
+def _url(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Problems:
+    match = _URL.fullmatch(text)
+    scheme = match[1].lower() if match else ""
+    if scheme not in p.schemes:
+        if scheme in {f"{known}s" for known in p.schemes}:
+            run.note("silence.rtmps", path, shown(text))
+        elif scheme:
+            expected = f"a URL with scheme {' or '.join(p.schemes)}"
+            return (run.problem("scheme", name, path, expected, shown(text)),)
     # "StreamURL is valid when it is an absolute rtmp:// URL with a host and a non-empty path."
-    if not url.scheme or not host or not url.path:
-        yield run.problem("url", name, path, "an absolute URL with host and path", shown(text))
+    host = (match[2] or "").rpartition("@")[2].partition(":")[0] if match else ""
+    if match is None or not host or not match[3]:
+        expected = "an absolute URL with host and path"
+        return (run.problem("url", name, path, expected, shown(text)),)
+    return ()
 
 
-_SCALAR: Mapping[str, Callable[[_Judging, Parameter, str, str, str], Iterator[Problem]]] = {
+_SCALAR: Mapping[str, Callable[[_Judging, Parameter, str, str, str], Problems]] = {
     "string": _string,
     "enum": _enum,
     "integer-enum": _integer,
@@ -231,37 +312,42 @@ _SCALAR: Mapping[str, Callable[[_Judging, Parameter, str, str, str], Iterator[Pr
 }
 
 
-def _indexes(run: _Judging, p: Parameter, indexes: Sequence[int]) -> Iterator[Problem]:
-    first = indexes[0]
+def _indexes(run: _Judging, p: Parameter, indexes: Sequence[int]) -> list[Problem]:
+    first, last = indexes[0], indexes[-1]
+    problems = []
     if first not in p.bases:
         expected = " or ".join(f"{p.name}.{base}" for base in p.bases)
-        yield run.problem("base", p.name, p.name, f"to start at {expected}", f"{p.name}.{first}")
-    gap = next((a + 1 for a, b in pairwise(indexes) if b != a + 1), None)
-    if gap is not None:
-        got = f"{p.name}.{gap} is missing before {p.name}.{indexes[-1]}"
-        yield run.problem("gaps", p.name, p.name, "no gaps", got)
+        got = f"{p.name}.{first}"
+        problems.append(run.problem("base", p.name, p.name, f"to start at {expected}", got))
+    if last - first != len(indexes) - 1:
+        gap = next(a + 1 for a, b in pairwise(indexes) if b != a + 1)
+        got = f"{p.name}.{gap} is missing before {p.name}.{last}"
+        problems.append(run.problem("gaps", p.name, p.name, "no gaps", got))
+    return problems
 
 
-def _list(run: _Judging, p: Parameter, items: Mapping[int, str]) -> Iterator[Problem]:
+def _list(run: _Judging, p: Parameter, items: Mapping[int, str]) -> list[Problem]:
     indexes = sorted(items)
-    yield from _indexes(run, p, indexes)
+    problems = _indexes(run, p, indexes)
     for index in indexes:
-        yield from _integer(run, p, p.name, f"{p.name}.{index}", items[index])
+        problems += _integer(run, p, p.name, f"{p.name}.{index}", items[index])
+    return problems
 
 
-def _structs(run: _Judging, p: Parameter, items: Mapping[int, dict[str, str]]) -> Iterator[Problem]:
+def _structs(run: _Judging, p: Parameter, items: Mapping[int, dict[str, str]]) -> list[Problem]:
     indexes = sorted(items)
-    yield from _indexes(run, p, indexes)
+    problems = _indexes(run, p, indexes)
     for index in indexes:
         item = items[index]
         for part in p.fields:
             name, path = f"{p.name}.{part.name}", f"{p.name}.{index}.{part.name}"
             text = item.get(part.name)
             if text:
-                yield from _SCALAR[part.kind](run, part, name, path, text)
+                problems += _SCALAR[part.kind](run, part, name, path, text)
             elif part.required:
                 got = "nothing" if text is None else "an empty value"
-                yield run.problem("required", name, path, "a value", got)
+                problems.append(run.problem("required", name, path, "a value", got))
+    return problems
 
 
 def judge(pairs: Iterable[tuple[str, str]], contract: Contract) -> Judgement:
@@ -310,25 +396,19 @@ def judge_collected(found: Collected, contract: Contract) -> Judgement:
 # ------------------------------------------------------- combinations that a later edition rules
 
 
-def _lines(resolution: str | int | None) -> int:
-    """The lines of a resolution such as ``720p``; 0 for audio only."""
-    return int(str(resolution).removesuffix("p")) if resolution else 0
-
-
 def _combinations(run: _Judging) -> None:
     """Note what S1 leaves open and S6 rules on ("warn, never fail")."""
     found, contract = run.found, run.contract
-    rows = {p.name: {str(row.value): row.attributes for row in p.values} for p in _enums(contract)}
-    profile_text, encode_text = found.scalars.get("TaskProfile"), found.scalars.get("MediaEncode")
-    encode_value = integer(encode_text) if encode_text else None
-    profile = rows.get("TaskProfile", {}).get(profile_text or "")
-    encode = rows.get("MediaEncode", {}).get(str(encode_value))
+    known = _known_of(contract)
+    profile, encode_text = found.scalars.get("TaskProfile", ""), found.scalars.get("MediaEncode")
+    encode = str(integer(encode_text)) if encode_text else ""
+    if profile in known.lines["TaskProfile"] and encode in known.lines["MediaEncode"]:
+        _profile_and_encode(
+            run, known.lines["TaskProfile"][profile], known.lines["MediaEncode"][encode]
+        )
     layout_ids = map(integer, found.lists.get("LayoutIds", {}).values())
     panes = [contract.layouts[i] for i in layout_ids if i is not None and i in contract.layouts]
-    if profile is not None and encode is not None:
-        lines = (_lines(row.get("resolution")) for row in (profile, encode))
-        _profile_and_encode(run, *lines)
-    inputs = int(profile.get("inputs", 0)) if profile is not None else 0
+    inputs = known.inputs.get(profile, 0)
     if inputs and max(panes, default=0) > inputs:
         detail = f"{max(panes)} panes, {inputs} inputs"
         run.note("silence.layout-above-profile", "LayoutIds", detail)
@@ -349,7 +429,3 @@ def _profile_and_encode(run: _Judging, profile_lines: int, encode_lines: int) ->
     elif encode_lines > profile_lines:
         detail = f"{encode_lines}p above {profile_lines}p"
         run.note("silence.resolution-above-profile", "MediaEncode", detail)
-
-
-def _enums(contract: Contract) -> Iterator[Parameter]:
-    return (p for p in contract.parameters if p.values)

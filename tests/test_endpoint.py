@@ -1305,16 +1305,78 @@ def test_fail_next_nonsense(endpoint: Endpoint) -> None:
 
 
 def test_fail_next_with_a_fault(endpoint: Endpoint) -> None:
-    """A fault spoils the next reply, whatever it says, after the request has been handled."""
+    """A fault spoils the next reply, whatever it says; what never got there starts nothing."""
     endpoint.fail_next(faults.html_502, times=2)
     assert endpoint.handle(signed()).status == 502
-    assert len(endpoint.tasks) == 1
+    assert endpoint.tasks == []
     assert endpoint.handle(signed(pairs(MediaEncode="2"))).status == 502
-    assert code(endpoint.handle(signed())) == "TaskExisted"
+    assert code(endpoint.handle(signed())) == "success"
     first, second, third = endpoint.calls
     assert (first.code, second.code) == (None, "InvalidMediaEncode.Malformed")
     assert first.fault == second.fault == "faults.html_502"
     assert third.fault is None
+
+
+def test_what_never_got_there_uses_no_nonce_up(endpoint: Endpoint) -> None:
+    """The same request, sent again after a fault that came before the service, is accepted."""
+    endpoint.fail_next(faults.connection_reset)
+    request = signed()
+    endpoint.handle(request)
+    assert code(endpoint.handle(request)) == "success"
+
+
+@pytest.mark.parametrize(
+    ("fault", "handled", "started"),
+    [
+        (faults.timeout, None, 0),
+        (faults.timeout, True, 1),
+        (faults.truncated_json, None, 1),
+        (faults.truncated_json, False, 0),
+        (faults.delay(0) | faults.timeout, None, 0),
+        (lambda reply: reply, None, 1),
+    ],
+)
+def test_a_fault_comes_before_or_after_the_task_was_started(
+    endpoint: Endpoint, fault: Any, handled: bool | None, started: int
+) -> None:
+    """Which of the two goes by what arrives of the reply, unless it is said."""
+    endpoint.fail_next(fault, handled=handled)
+    endpoint.handle(signed())
+    assert len(endpoint.tasks) == started
+
+
+def test_fail_next_answers_before_it_is_asked_whether_the_task_exists(endpoint: Endpoint) -> None:
+    """A Code asked for answers a repeated start too."""
+    endpoint.handle(signed())
+    endpoint.fail_next("InternalError")
+    assert code(endpoint.handle(signed())) == "InternalError"
+    assert code(endpoint.handle(signed())) == "TaskExisted"
+
+
+def test_a_reply_tells_what_it_says(endpoint: Endpoint) -> None:
+    """The recorded reply has its RequestId, Code and text at hand."""
+    endpoint.handle(signed())
+    endpoint.handle(signed())
+    first, second = (call.reply for call in endpoint.calls)
+    assert (first.code, second.code) == (None, "TaskExisted")
+    assert first.http_status == 200
+    assert first.json() == {"RequestId": first.request_id}
+    assert second.request_id in second.text
+
+
+@pytest.mark.parametrize("wrong", [TimeoutError, 5, None])
+def test_fail_next_refuses_what_is_no_failure(endpoint: Endpoint, wrong: Any) -> None:
+    """An exception class is neither a Code nor a fault."""
+    with pytest.raises(TypeError, match="expected a Code or a fault"):
+        endpoint.fail_next(wrong)
+
+
+def test_an_unknown_code_says_what_to_do(endpoint: Endpoint) -> None:
+    """The message tells a fault's name from a Code, and how to ask for any Code."""
+    with pytest.raises(ContractError, match=r"give faults\.timeout"):
+        endpoint.fail_next("timeout")
+    with pytest.raises(ContractError, match="give http_status"):
+        endpoint.fail_next("Nobody.Knows")
 
 
 def test_fail_next_with_a_function(endpoint: Endpoint) -> None:

@@ -23,7 +23,7 @@ from pytest_rtcmpu import (
 )
 from pytest_rtcmpu.adapters.responses import Route, mocked
 from pytest_rtcmpu.adapters.server import Server
-from pytest_rtcmpu.errors import InternalError, TaskExisted
+from pytest_rtcmpu.errors import InternalError, RTCMPUError, TaskExisted
 from pytest_rtcmpu.model import example_task
 
 NOW = datetime(2019, 5, 20, 12, 0, 0, tzinfo=UTC)
@@ -190,13 +190,23 @@ def test_delays_add_up(endpoint: Endpoint, slept: list[float]) -> None:
 
 
 def test_task_started_all_the_same(endpoint: Endpoint) -> None:
-    """The request has been handled when its reply is lost: the task runs, as a retry learns."""
-    endpoint.fail_next(faults.timeout)
+    """A reply may be lost after the request was handled: the task runs, as a retry learns."""
+    endpoint.fail_next(faults.timeout, handled=True)
     with pytest.raises(TransportTimeout):
         client(endpoint).start_mpu_task(TASK)
     assert endpoint.tasks == [TASK]
     with pytest.raises(TaskExisted):
         client(endpoint).start_mpu_task(TASK)
+
+
+@pytest.mark.parametrize("fault", [faults.timeout, faults.connection_reset, faults.html_502])
+def test_a_retry_starts_the_task(endpoint: Endpoint, fault: faults.Fault) -> None:
+    """What came before the service was reached has started nothing: calling again does."""
+    endpoint.fail_next(fault)
+    with pytest.raises(RTCMPUError):
+        client(endpoint).start_mpu_task(TASK)
+    client(endpoint).start_mpu_task(TASK)
+    assert endpoint.tasks == [TASK]
 
 
 def test_fault_and_code(endpoint: Endpoint) -> None:

@@ -52,9 +52,9 @@ def test_scopes(run: Run) -> None:
     """Credentials and factory are of the session; everything that has state is of the test."""
     result = run("def test_nothing(): pass", "--fixtures", "-v")
     text = result.stdout.str()
-    for name in ("rtcmpu_credentials", "rtcmpu_mock"):
+    for name in ("rtcmpu_credentials", "rtcmpu_mock", "rtcmpu_task"):
         assert f"\n{name} [session scope]" in text
-    for name in ("rtcmpu_endpoint", "rtcmpu_client", "rtcmpu_task"):
+    for name in ("rtcmpu_endpoint", "rtcmpu_client"):
         assert f"\n{name} -- " in text
 
 
@@ -175,26 +175,39 @@ def test_mock_inside_given(run: Run) -> None:
         "-p",
         "hypothesispytest",
     )
-    # rtcmpu_task is of the test, and Hypothesis says so; a task does not change, though.
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*function-scoped fixture*'rtcmpu_task'*"])
+    # A task does not change, so it is of the session: Hypothesis has nothing against it.
+    result.assert_outcomes(passed=1)
+
+
+def test_credentials_of_one_test(run: Run) -> None:
+    """Credentials may be overridden without a scope; rtcmpu_mock has those of the running test."""
     result = run(
         """
-        from hypothesis import given, settings, strategies as st
-        from pytest_rtcmpu import Client
-        from pytest_rtcmpu.model import example_task
+        import pytest
+        from pytest_rtcmpu import Client, Credentials
 
-        @settings(derandomize=True, deadline=None)
-        @given(number=st.integers(0, 3))
-        def test_given(rtcmpu_mock, rtcmpu_credentials, number):
+        @pytest.fixture
+        def rtcmpu_credentials():
+            return Credentials("our-key", "our-secret")
+
+        @pytest.fixture
+        def endpoint(rtcmpu_mock):
             with rtcmpu_mock() as endpoint:
-                Client(rtcmpu_credentials).start_mpu_task(example_task())
-                assert len(endpoint.tasks) == 1
-        """,
-        "-p",
-        "hypothesispytest",
+                yield endpoint
+
+        def test_mock(endpoint, rtcmpu_task, rtcmpu_credentials):
+            Client(rtcmpu_credentials).start_mpu_task(rtcmpu_task)
+            assert endpoint.credentials.access_key_id == "our-key"
+
+        def test_mock_alone(rtcmpu_mock):
+            with rtcmpu_mock() as endpoint:
+                assert endpoint.credentials.access_key_id == "our-key"
+
+        def test_endpoint(rtcmpu_endpoint, rtcmpu_client, rtcmpu_task):
+            rtcmpu_client.start_mpu_task(rtcmpu_task)
+        """
     )
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=3)
 
 
 def test_mock_takes_settings(run: Run) -> None:

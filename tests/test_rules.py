@@ -181,8 +181,10 @@ BROKEN = {
     "url-no-host": (pairs(StreamURL="rtmp:///p"), "StreamURL", "stream-url.absolute"),
     "url-no-path": (pairs(StreamURL="rtmp://h"), "StreamURL", "stream-url.absolute"),
     "url-no-path-but-query": (pairs(StreamURL="rtmp://h?a=/"), "StreamURL", "stream-url.absolute"),
-    "url-port": (pairs(StreamURL="rtmp://h:99999/p"), "StreamURL", "stream-url.absolute"),
-    "url-bracket": (pairs(StreamURL="rtmp://[h/p"), "StreamURL", "stream-url.absolute"),
+    "url-space": (pairs(StreamURL=" rtmp://h/p"), "StreamURL", "stream-url.absolute"),
+    "url-newline": (pairs(StreamURL="rt\nmp://h/p"), "StreamURL", "stream-url.absolute"),
+    "url-port-only": (pairs(StreamURL="rtmp://:1935/p"), "StreamURL", "stream-url.absolute"),
+    "url-user-only": (pairs(StreamURL="rtmp://user@/p"), "StreamURL", "stream-url.absolute"),
 }
 
 

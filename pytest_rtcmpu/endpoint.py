@@ -42,10 +42,18 @@ Spoil = Callable[[Response], Response]
 class _Refusal(Exception):
     """A check that failed: the Code that answers, the clause, and what to add to the Message."""
 
-    def __init__(self, code: str, clause: Clause, *, appended: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        clause: Clause | None,
+        *,
+        appended: str = "",
+        row: ErrorRow | None = None,
+    ) -> None:
         self.code = code
         self.clause = clause
         self.appended = appended
+        self.row = row
 
 
 @dataclass(kw_only=True, slots=True)
@@ -65,6 +73,20 @@ class _Exchange:
     notes: tuple[Note, ...] = ()
     autopsy: Autopsy | None = None
     explain: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class Answer(Response):
+    """A reply of the endpoint, and what it says: ``code`` is ``None`` for a success."""
+
+    request_id: str
+    code: str | None
+    message: str
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status."""
+        return self.status
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +116,7 @@ class Call:
     request_id: str
     code: str | None
     http_status: int
-    message: str = field(repr=False)
+    message: str
     clause: Clause | None
     problems: tuple[Problem, ...]
     warnings: tuple[Note, ...]
@@ -103,8 +125,14 @@ class Call:
     contract: Contract
 
     def __repr__(self) -> str:
-        outcome = self.code or "success"
-        return f"Call({self.number}: {self.action} → {outcome}, HTTP {self.http_status})"
+        outcome = f"{self.code or 'success'}, HTTP {self.http_status}"
+        spoilt = f", spoilt by {self.fault}" if self.fault else ""
+        return f"Call({self.number}: {self.action} → {outcome}{spoilt})"
+
+    @property
+    def signature_kind(self) -> SignatureKind:
+        """Another name of ``signature``."""
+        return self.signature
 
     @cached_property
     def task(self) -> StartMPUTask | None:
@@ -205,7 +233,7 @@ class Endpoint:
             self._nonces: dict[tuple[str, str], datetime] = {}
             self._nonces_by_age: deque[tuple[datetime, tuple[str, str]]] = deque()
             self._failures: deque[ErrorRow] = deque()
-            self._faults: deque[Spoil] = deque()
+            self._faults: deque[tuple[Spoil, bool]] = deque()
             self.set_clock(self._original_now)
 
     @property
@@ -249,33 +277,42 @@ class Endpoint:
         *,
         http_status: int | None = None,
         message: str | None = None,
+        handled: bool | None = None,
     ) -> None:
         """Let the next calls fail.
 
-        failure: a documented Code, such as ``InternalError``: the next calls that pass every
-            check are answered with it and start nothing. Or a fault (see ``faults``): it spoils
-            the next replies, whatever they say, after the request has been handled.
+        failure: a documented Code, such as ``InternalError``: the next calls that keep every rule
+            are answered with it and start nothing. Or a fault (see ``faults``): it spoils the
+            next replies, whatever they say.
         times: how many calls.
         http_status, message: for a Code with several rows, or one that nobody documents.
+        handled: for a fault: whether the request was handled before its reply was spoilt, and so
+            may have started its task. Unless given, a fault after which nothing of the reply
+            arrives (``timeout``, ``connection_reset``, ``html_502`` …) has come before it.
 
         Raises ContractError for an unknown Code without ``http_status``.
         """
-        if times < 1:
-            raise ValueError(f"times: expected 1 or more, got {times}")
+        if not isinstance(times, int) or times < 1:
+            raise ValueError(f"times: expected an int, 1 or more, got {times!r}")
         if not isinstance(failure, str):
-            if not callable(failure):
+            if not callable(failure) or isinstance(failure, type):
                 raise TypeError(f"failure: expected a Code or a fault, got {failure!r}")
             if failure in faults.WITH_ARGUMENT:
                 name = getattr(failure, "__name__", "")
                 raise TypeError(f"failure: faults.{name} needs its argument: faults.{name}(…)")
+            if handled is None:
+                handled = getattr(failure, "handled", True)
             with self._lock:
-                self._faults.extend([failure] * times)
+                self._faults.extend([(failure, handled)] * times)
             return
         try:
             row = self.contract.error(failure, http_status)
-        except ContractError:
+        except ContractError as error:
             if http_status is None:
-                raise
+                known = f"{failure!r}: for a Code that nobody documents, give http_status"
+                if failure in faults.PLAIN:
+                    known = f"{failure!r}: for the fault, give faults.{failure}"
+                raise ContractError(f"unknown error code {known}; {_near(error)}") from None
             row = ErrorRow(
                 table="asked for",
                 code=failure,
@@ -290,8 +327,11 @@ class Endpoint:
         with self._lock:
             self._failures.extend([row] * times)
 
-    def register_layout(self, layout_id: int, *, panes: int) -> None:
-        """Make a user-defined layout known. Raises ValueError for an id up to 10000."""
+    def register_layout(self, layout_id: int, panes: int) -> None:
+        """Make a user-defined layout known. Raises ValueError for an id up to 10000.
+
+        A task that uses it is made with ``StartMPUTask(…, contract=endpoint.contract)``.
+        """
         with self._lock:
             self.contract = self.contract.with_layouts({layout_id: panes})
 
@@ -310,6 +350,8 @@ class Endpoint:
         if isinstance(now, datetime):
             moment = _with_zone(now)
             self._now: Callable[[], datetime] = lambda: moment
+        elif now is not None and not callable(now):
+            raise TypeError(f"now: expected a datetime, a function or None, got {now!r}")
         else:
             self._now = now or _utc_now
 
@@ -344,23 +386,22 @@ class Endpoint:
     def _answer(self, request: Request) -> Call:
         exchange = self._open(request)
         exchange.explain = self._explain
+        fault, handled = self._faults.popleft() if self._faults else (None, True)
         row: ErrorRow | None = None
         clause: Clause | None = None
         appended = ""
         try:
-            for check in _CHECKS:
+            # What never got to the service is judged for the record, and changes nothing.
+            for check in _CHECKS if handled else _STATELESS_CHECKS:
                 check(self, exchange)
-            if self._failures:
-                row = self._failures.popleft()
-            else:
+            if handled:
                 self._start(exchange)
         except _Refusal as refusal:
-            row = self.contract.error(refusal.code)
+            row = refusal.row or self.contract.error(refusal.code)
             clause, appended = refusal.clause, refusal.appended
         request_id = self._request_id()
         message = "" if row is None else row.message + appended
         reply = self._reply(exchange, request_id, row, message)
-        fault = self._faults.popleft() if self._faults else None
         if fault is not None:
             reply = fault(reply)
         self._count += 1
@@ -453,7 +494,8 @@ class Endpoint:
                 try:
                     check(self, exchange)
                 except _Refusal as refusal:
-                    clauses.append(refusal.clause)
+                    if refusal.clause is not None:
+                        clauses.append(refusal.clause)
                 except KeyError:  # what is absent is in the list already
                     continue
         return Diagnosis(
@@ -602,6 +644,11 @@ class Endpoint:
             clause = judgement.problems[0].clause
             raise _Refusal(clause.codes[0], clause)
 
+    def _fail_as_asked(self, exchange: _Exchange) -> None:
+        if self._failures:
+            row = self._failures.popleft()
+            raise _Refusal(row.code, None, row=row)
+
     def _check_existence(self, exchange: _Exchange) -> None:
         if self._task_key(exchange) in self._tasks:
             raise self._refuse("TaskId", "exists")
@@ -636,7 +683,14 @@ class Endpoint:
             fields, reply_format=exchange.reply_format, root=root
         )
         headers = (("Content-Type", content_type), ("x-acs-request-id", request_id))
-        return Response(status=row.http_status if row else 200, headers=headers, body=body)
+        return Answer(
+            status=row.http_status if row else 200,
+            headers=headers,
+            body=body,
+            request_id=request_id,
+            code=row.code if row else None,
+            message=message,
+        )
 
     def _warn_of(self, call: Call) -> None:
         given: list[RTCMPUWarning] = []
@@ -648,6 +702,11 @@ class Endpoint:
                 self._warn(warning)
             else:
                 _warnings.warn(warning, stacklevel=3)
+
+
+def _near(error: ContractError) -> str:
+    """What a contract's error adds about similar names, if anything."""
+    return str(error).partition("; ")[2] or "no documented one is like it"
 
 
 _NOT_IN_V3 = {"SignatureVersion", "Format"}
@@ -678,7 +737,13 @@ _CHECKS: tuple[Callable[[Endpoint, _Exchange], None], ...] = (
     Endpoint._check_signature,
     Endpoint._check_nonce,
     Endpoint._check_parameters,
+    Endpoint._fail_as_asked,
     Endpoint._check_existence,
+)
+_STATELESS_CHECKS = tuple(
+    check
+    for check in _CHECKS
+    if check not in (Endpoint._check_nonce, Endpoint._fail_as_asked, Endpoint._check_existence)
 )
 _ENVELOPE_CHECKS = tuple(
     check

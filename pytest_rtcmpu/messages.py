@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -87,7 +88,16 @@ class Response:
 
     def __repr__(self) -> str:
         # SignatureDoesNotMatch echoes what was signed, a security token too.
-        return f"Response({self.status}, body of {len(self.body)} bytes)"
+        return f"{type(self).__name__}({self.status}, body of {len(self.body)} bytes)"
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the body as JSON. Raises ValueError for one that is none."""
+        return json.loads(self.body)
 
     def header(self, name: str) -> str | None:
         """Return the first header of that name, whatever its letter case, or ``None``."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from pytest_rtcmpu.contract import Clause, Contract, EnumValue, Parameter, Silence
@@ -283,21 +282,22 @@ def _within(value: int, minimum: int | None, maximum: int | None) -> bool:
     return (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
 
 
+# RFC 3986: scheme ":" "//" authority path, the rest being query and fragment.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*)([^?#]*))?.*", re.DOTALL)
+
+
 def _url(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Problems:
-    try:
-        url = urlsplit(text)
-        host = url.hostname
-        _ = url.port
-    except ValueError:
-        return (run.problem("url", name, path, "an absolute URL", shown(text)),)
-    if url.scheme not in p.schemes:
-        if url.scheme in {f"{scheme}s" for scheme in p.schemes}:
+    match = _URL.fullmatch(text)
+    scheme = match[1].lower() if match else ""
+    if scheme not in p.schemes:
+        if scheme in {f"{known}s" for known in p.schemes}:
             run.note("silence.rtmps", path, shown(text))
-        elif url.scheme:
+        elif scheme:
             expected = f"a URL with scheme {' or '.join(p.schemes)}"
             return (run.problem("scheme", name, path, expected, shown(text)),)
     # "StreamURL is valid when it is an absolute rtmp:// URL with a host and a non-empty path."
-    if not url.scheme or not host or not url.path:
+    host = (match[2] or "").rpartition("@")[2].partition(":")[0] if match else ""
+    if match is None or not host or not match[3]:
         expected = "an absolute URL with host and path"
         return (run.problem("url", name, path, expected, shown(text)),)
     return ()

@@ -128,7 +128,7 @@ def test_the_browser_is_no_caller(browser: Any, server: ServedEndpoint) -> None:
 
 
 def test_it_follows_the_calls(browser: Any, server: ServedEndpoint) -> None:
-    """New calls appear by themselves; what a reader has opened stays, also where it is pushed off."""
+    """New calls appear by themselves; what a reader has opened stays, pushed off or not."""
     page = browser.open(address(server))
     page.click("#calls li:last-child summary")
     call(server.url, ("AppId", "new"))

@@ -27,11 +27,7 @@ _SUCCESS_IN_SPITE_OF_A_CODE = {
 }
 # A RequestId that is not there is handed on as None or undefined.
 _NO_REQUEST_ID = {"reply.unreadable.not-an-object", "reply.unreadable.no-request-id"}
-_OLD_SDK = {
-    *_SUCCESS_IN_SPITE_OF_A_CODE,
-    # IndexError: it takes SignatureDoesNotMatch's message apart at a colon.
-    "error.gateway-codes",
-}
+_OLD_SDK = _SUCCESS_IN_SPITE_OF_A_CODE
 _NEW_SDK = {*_SUCCESS_IN_SPITE_OF_A_CODE, *_NO_REQUEST_ID}
 
 

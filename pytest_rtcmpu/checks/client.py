@@ -1025,6 +1025,15 @@ def documented(contract: Contract) -> Iterator[Scenario]:
     yield Scenario(name=f"after {failed}", params=plain, after=failed)
 
 
+def failure(contract: Contract, row: ErrorRow) -> Plan:
+    """Return the plan of a reply with a documented Code."""
+    message = row.message
+    if row.code in contract.rule("Signature", "verifies").codes:
+        # "a real gateway appends …", and there are clients that rely on it.
+        message += f"{contract.service.string_to_sign_suffix}GET&%2F&AppId%3Dapp1"
+    return Plan(kind="error", code=row.code, http_status=row.http_status, message=message)
+
+
 def replies(contract: Contract) -> Iterator[tuple[str, Plan, str]]:
     """Yield (name, plan, clause it is about) for every documented reply and every unreadable one.
 
@@ -1036,9 +1045,7 @@ def replies(contract: Contract) -> Iterator[tuple[str, Plan, str]]:
     yield "chunked", Plan(chunked=True), ""
     for code, rows in contract.errors_by_code.items():
         for status in dict.fromkeys(row.http_status for row in rows):
-            row = contract.error(code, status)
-            plan = Plan(kind="error", code=code, http_status=status, message=row.message)
-            yield f"{code} (HTTP {status})", plan, ""
+            yield f"{code} (HTTP {status})", failure(contract, contract.error(code, status)), ""
     unknown = Plan(kind="error", code="Something.Unheard.Of", message="Nobody documents this.")
     for status in (200, 400, 500):
         yield f"an unknown Code (HTTP {status})", replace(unknown, http_status=status), ""

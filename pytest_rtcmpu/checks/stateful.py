@@ -20,7 +20,7 @@ _TASKS = ("task1", "task2", "task3")
 
 def client_machine(bench: ClientBench) -> None:
     """Let a client start tasks, old and new, right and wrong, and judge each start."""
-    from pytest_rtcmpu.checks.client import Plan, Scenario
+    from pytest_rtcmpu.checks.client import Plan, Scenario, failure
 
     plain = cases.plain(bench.contract)
     breaches = [pairs for _, _, pairs in cases.breaches(bench.contract)]
@@ -52,8 +52,7 @@ def client_machine(bench: ClientBench) -> None:
 
         @rule(code=st.sampled_from(sorted(bench.contract.errors_by_code)))
         def fail(self, code: str) -> None:
-            row = bench.contract.error(code)
-            plan = Plan(kind="error", code=code, http_status=row.http_status, message=row.message)
+            plan = failure(bench.contract, bench.contract.error(code))
             self.observe(Scenario(name="failure", params=plain, plan=plan))
 
     _run(ClientMachine, bench)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +169,15 @@ class Checks:
                 plan = plan_of(item)
                 entry = self._collected.setdefault(plan.node, (plan.dumps(), []))
                 entry[1].append(mark.args[0])
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """What ``-k``, ``-m`` and ``--deselect`` leave out was not asked for."""
+        for item in items:
+            for mark in item.iter_markers(MARK):
+                node = plan_of(item).node
+                self._collected[node][1].remove(mark.args[0])
+                if not self._collected[node][1]:
+                    del self._collected[node]
 
     # -------------------------------------------------------------------------------- results
 

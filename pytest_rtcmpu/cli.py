@@ -232,13 +232,16 @@ def _targets(words: Sequence[str], command: Sequence[str]) -> tuple[Target, ...]
     from pytest_rtcmpu.checks import targets
 
     subject, *names = words or [""]
+    if not all(words) or (subject in ("client", "endpoint") and not (names or command)):
+        # An empty variable in somebody's script must not check this package's own pair.
+        raise CannotRun(f"{subject or 'a target'}: expected a name after it; rtcmpu check --help")
     if subject == "endpoint" and not command:
-        return _unique(map(targets.endpoint_target, names)) or targets.OWN[1:]
+        return _unique(map(targets.endpoint_target, names))
     if subject == "client":
         found = [*map(targets.callable_target, names)]
         if command:
             found.append(targets.command_target(command))
-        return _unique(found) or targets.OWN[:1]
+        return _unique(found)
     if not words and not command:
         return targets.OWN
     if subject == "endpoint":

@@ -116,8 +116,6 @@ def _folder(tmp_path, monkeypatch):
     ("arguments", "named"),
     [
         ("check", [("client", "callable"), ("endpoint", "own")]),
-        ("check client", [("client", "callable")]),
-        ("check endpoint", [("endpoint", "own")]),
         ("check client a:start", [("client", "callable", "a:start")]),
         (
             "check client a:start b:start",
@@ -154,7 +152,7 @@ def test_what_is_named_is_checked(bench, arguments, named):
 def test_the_exit_status_says_whether_all_holds(bench, broken, options, status):
     """0 when all holds, 1 when a clause is broken; a reading's breach only with --strict."""
     bench.broken = broken
-    assert cli.main(["check", "client", *options.split()]) == status
+    assert cli.main(["check", "client", "a:start", *options.split()]) == status
 
 
 @pytest.mark.parametrize("silent", [("client",), ("endpoint",), ("client", "endpoint")])
@@ -170,14 +168,20 @@ def test_zero_checks_are_no_success(bench, silent):
         ("check client nothing", "expected package.module:callable"),
         ("check client no_such_module:start", "no module named 'no_such_module'"),
         ("check client -- no-such-command", "cannot be started"),
+        ("check client", "client: expected a name"),
+        ("check endpoint", "endpoint: expected a name"),
+        ("check client --strict", "client: expected a name"),
         ("check endpoint http://127.0.0.1:9", "cannot be reached"),
         ("check endpoint nonsense", "expected a URL"),
         ("check endpoint -- node testee.js", "an endpoint is named by its URL"),
         ("check server", "expected client or endpoint, got 'server'"),
         ("check -- node testee.js", "expected client or endpoint"),
-        ("check client --clause media-encode.zer", "the nearest are.* media-encode.zero"),
-        ("check client --clause format.json", "nothing is selected for clients"),
-        ("check client --known-failures none.toml", "known failures none.toml: .*No such file"),
+        ("check client a:start --clause media-encode.zer", "the nearest are.* media-encode.zero"),
+        ("check client a:start --clause format.json", "nothing is selected for clients"),
+        (
+            "check client a:start --known-failures none.toml",
+            "known failures none.toml: .*No such file",
+        ),
         ("explain TaskExistd", "the nearest are TaskExisted"),
         ("explain zzz", "rtcmpu contract prints all there is"),
         ("replay none.json", "none.json: .*No such file"),
@@ -214,7 +218,7 @@ def test_wrong_arguments_are_refused(capsys, arguments, why):
 
 def test_options_reach_the_bench(bench):
     """Phases in their own order, globs, examples, seed and timeout are what was asked for."""
-    arguments = "check client --phase stateful --phase fuzz,documented --clause media-*"
+    arguments = "check client a:start --phase stateful --phase fuzz,documented --clause media-*"
     cli.main([*arguments.split(), "--max-examples", "7", "--seed", "5", "--timeout", "1.5"])
     assert bench.seen[0][1] == Settings(
         phases=("documented", "fuzz", "stateful"),
@@ -227,8 +231,8 @@ def test_options_reach_the_bench(bench):
 
 def test_the_seed_is_random_and_shown(bench, capsys):
     """Without --seed there is another one each time, and it is printed."""
-    cli.main(["check", "client"])
-    cli.main(["check", "client"])
+    cli.main(["check", "client", "a:start"])
+    cli.main(["check", "client", "a:start"])
     seeds = [settings.seed for _, settings, _ in bench.seen]
     assert seeds[0] != seeds[1]
     assert re.findall(r"seed (\d+)", capsys.readouterr().out) == [str(seed) for seed in seeds]
@@ -236,7 +240,7 @@ def test_the_seed_is_random_and_shown(bench, capsys):
 
 def test_reports_are_written(bench, capsys):
     """Each --report is written in its format, and named."""
-    cli.main(["check", "client", "--report", "a.json", "--report", "b.xml"])
+    cli.main(["check", "client", "a:start", "--report", "a.json", "--report", "b.xml"])
     with open("a.json", encoding="utf-8") as file:
         assert json.load(file)["subjects"]
     assert os.path.getsize("b.xml") > 0
@@ -247,7 +251,15 @@ def test_known_failures_are_excused_until_they_hold(bench, tmp_path):
     """A listed breach is no failure, and a listed check that holds is one."""
     known = tmp_path / "known.toml"
     known.write_text(f'[[known]]\nid = "{CLAUSE}"\nreason = "so it is"\n')
-    arguments = ["check", "client", "--phase", "documented", "--known-failures", str(known)]
+    arguments = [
+        "check",
+        "client",
+        "a:start",
+        "--phase",
+        "documented",
+        "--known-failures",
+        str(known),
+    ]
     bench.broken = (CLAUSE,)
     assert cli.main(arguments) == 0
     bench.broken = ()
@@ -257,10 +269,10 @@ def test_known_failures_are_excused_until_they_hold(bench, tmp_path):
 def test_github_gets_annotations(bench, capsys, monkeypatch):
     """In a GitHub workflow a broken clause is an annotation."""
     bench.broken = (CLAUSE,)
-    cli.main(["check", "client"])
+    cli.main(["check", "client", "a:start"])
     assert "::error" not in capsys.readouterr().out
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    cli.main(["check", "client"])
+    cli.main(["check", "client", "a:start"])
     assert f"::error title={CLAUSE} broken by client" in capsys.readouterr().out
 
 

@@ -169,7 +169,7 @@ class Endpoint:
     credentials: the access keys it knows; ``testid``/``testsecret`` unless given.
     now: where the time comes from.
     max_calls: how many of the latest calls ``calls`` keeps; very large ones push out more, so
-        that the record stays within some 64 MiB.
+        that the record stays within 64 MiB, or 16 KiB a call where that is more.
     explain: whether to find out why a signature does not verify, which takes milliseconds.
     warn: receives a warning when a signature does not verify or a request relies on what the
         documentation leaves open; ``warnings.warn`` unless given.
@@ -201,6 +201,7 @@ class Endpoint:
         self._documented = {p.name: p.value for p in common}
         self._window = timedelta(seconds=self._original_contract.service.timestamp_window_seconds)
         self._max_calls = max_calls
+        self._most_weight = max(_LEAST_ROOM, max_calls * _ROOM_PER_CALL)
         self._warn = warn
         self._explain = explain
         self._request_id = request_id
@@ -379,7 +380,7 @@ class Endpoint:
         self._calls.append(call)
         self._weight += _weight(call)
         while len(self._calls) > self._max_calls or (
-            self._weight > _MOST_WEIGHT and len(self._calls) > 1
+            self._weight > self._most_weight and len(self._calls) > 1
         ):
             self._weight -= _weight(self._calls.popleft())
 
@@ -711,7 +712,9 @@ def _near(error: ContractError) -> str:
 
 _NOT_IN_V3 = {"SignatureVersion", "Format"}
 
-_MOST_WEIGHT = 64 * 1024 * 1024
+_LEAST_ROOM = 64 * 1024 * 1024
+#: What a call takes is a third of it, as a rule.
+_ROOM_PER_CALL = 16 * 1024
 #: About what a decoded parameter takes, beside its characters.
 _PAIR_WEIGHT = 200
 

@@ -217,6 +217,14 @@ def test_faults(control: Control, endpoint: Endpoint, given: Any, name: str) -> 
     assert [call.fault for call in endpoint.calls] == [name, name, None]
 
 
+@pytest.mark.parametrize("handled", [True, False])
+def test_whether_a_request_is_handled(control: Control, endpoint: Endpoint, handled: bool) -> None:
+    """Whether a spoilt reply's request has started its task may be said."""
+    asked(control, "POST", "/faults", {"name": "timeout", "handled": handled})
+    start(control)
+    assert len(endpoint.tasks) == handled
+
+
 def test_faults_are_listed(control: Control) -> None:
     """The faults are listed with what each takes, and each listed one is there."""
     listed = asked(control, "GET", "/faults")["faults"]
@@ -298,6 +306,7 @@ WRONG = [
     ("POST", "/faults", {"name": "slow_bytes", "argument": 0}, 400, "1 or more, got 0"),
     ("POST", "/faults", {"name": "status", "argument": 99}, 400, "200…599, got 99"),
     ("POST", "/faults", {"name": "body", "argument": 1}, 400, "a text, got 1"),
+    ("POST", "/faults", {"name": "timeout", "handled": 1}, 400, "true or false, got 1"),
     ("POST", "/clock", {}, 400, "either now or advance, got neither"),
     ("POST", "/clock", {"now": None, "advance": 1}, 400, "got now, advance"),
     ("POST", "/clock", {"now": "2019-05-20T12:00:00"}, 400, "with a time zone"),
@@ -465,11 +474,11 @@ def test_the_page_has_the_autopsy(control: Control) -> None:
 def test_the_page_names_what_was_asked_for(control: Control, endpoint: Endpoint) -> None:
     """A failure and a fault that a test asked for are told as such."""
     endpoint.fail_next("InternalError")
-    endpoint.fail_next(faults.timeout)
+    endpoint.fail_next(faults.truncated_body)
     start(control)
     text = page(control)
     assert "The test asked for this failure" in text
-    assert "faults.timeout" in text
+    assert "faults.truncated_body" in text
 
 
 def test_the_page_shows_no_html_of_others(control: Control) -> None:

@@ -278,7 +278,7 @@ def test_a_client_meets_a_fault(
         start(rtcmpu_server.url, rtcmpu_credentials)
     assert not isinstance(caught.value, AssertionError)
     assert rtcmpu_server.calls[0].fault == repr(fault)
-    rtcmpu_server.stop(rtcmpu_server.tasks[0])
+    rtcmpu_server.reset()
     assert start(rtcmpu_server.url, rtcmpu_credentials)
 
 

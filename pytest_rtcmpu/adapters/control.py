@@ -93,6 +93,7 @@ _MOMENT = _Kind(
     f"null, or a moment in {_YEARS} with a time zone, such as 2019-05-20T12:00:00Z",
     lambda v: v is None or _moment(v) is not None,
 )
+_YES_OR_NO = _Kind("true or false", lambda v: isinstance(v, bool))
 _ANYTHING = _Kind("anything", lambda v: True)
 
 #: The faults that take an argument, and which.
@@ -254,7 +255,11 @@ def _list_faults(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 
 def _add_faults(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     given = _fields(
-        _json(request), name=(_TEXT, True), argument=(_ANYTHING, False), times=(_TIMES, False)
+        _json(request),
+        name=(_TEXT, True),
+        argument=(_ANYTHING, False),
+        times=(_TIMES, False),
+        handled=(_YES_OR_NO, False),
     )
     name = given["name"]
     if name in faults.PLAIN:
@@ -268,7 +273,7 @@ def _add_faults(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     else:
         known = _listed((*faults.PLAIN, *_WITH_ARGUMENT))
         raise _Refused(400, f"name: expected one of {known}, got {_shown(name)}")
-    endpoint.fail_next(fault, given.get("times", 1))
+    endpoint.fail_next(fault, **_only(given, "times", "handled"))
     return {}
 
 

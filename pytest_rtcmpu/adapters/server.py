@@ -415,6 +415,8 @@ def _plain(status: int, why: str) -> Response:
 _REQUEST_LINE = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9]\.[0-9]\r?").fullmatch
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*", re.IGNORECASE).match
 _VERSIONS = {b"1.0", b"1.1"}
+# h11 quotes what it refuses, which may hold a secret.
+_QUOTED = re.compile(r":? (?:bytearray\(|b['\"]).*", re.DOTALL)
 
 # After so many events others get their turn: a megabyte of one-byte chunks is a long read.
 _EVENTS_PER_TURN = 512
@@ -626,7 +628,7 @@ class _Connection(asyncio.BufferedProtocol):
                         self._transport.close()
                         return
         except h11.RemoteProtocolError as exc:
-            self._refuse(exc.error_status_hint, str(exc))
+            self._refuse(exc.error_status_hint, _QUOTED.sub("", str(exc)))
             return
         self._pause()
         self._later()

@@ -6,12 +6,14 @@ Exit status: 0 all holds, 1 something is broken, 2 it could not run.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import random
 import shlex
 import shutil
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,6 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("command", choices=COMMANDS, help="see below")
     given = parser.parse_args(arguments[:1])
+    if argv is None:
+        # Hypothesis keeps notes in the current folder; nobody who runs a command asked for them.
+        notes = tempfile.TemporaryDirectory(prefix="rtcmpu-")
+        atexit.register(notes.cleanup)
+        os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", notes.name)
     try:
         return COMMANDS[given.command].run(arguments[1:])
     except (CannotRun, ContractError) as error:

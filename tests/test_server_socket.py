@@ -749,9 +749,21 @@ def test_errors_are_kept_up_to_a_limit() -> None:
 # ------------------------------------------------------------------------------ start and stop
 
 
+@pytest.fixture(autouse=True)
+def others() -> Iterator[set[threading.Thread]]:
+    """The servers that ran before the test: those of fixtures that last longer."""
+    _OTHERS.clear()
+    _OTHERS.update(threading.enumerate())
+    yield _OTHERS
+    _OTHERS.clear()
+
+
+_OTHERS: set[threading.Thread] = set()
+
+
 def server_threads() -> list[threading.Thread]:
-    """The threads of servers that run."""
-    return [thread for thread in threading.enumerate() if thread.name == "rtcmpu-server"]
+    """The threads of servers that the test has started."""
+    return [t for t in threading.enumerate() if t.name == "rtcmpu-server" and t not in _OTHERS]
 
 
 def test_stop_ends_everything(server: Server) -> None:

@@ -304,7 +304,7 @@ def _set_clock(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 def _layouts(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     above = endpoint.contract.reserved_layouts_up_to + 1
     given = _fields(
-        _json(request), layout_id=(_whole(above, 2**31 - 1), True), panes=(_whole(1, 10_000), True)
+        _json(request), layout_id=(_whole(above, 2**31 - 1), True), panes=(_whole(1, 999), True)
     )
     endpoint.register_layout(given["layout_id"], panes=given["panes"])
     return {}

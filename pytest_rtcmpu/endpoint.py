@@ -111,7 +111,6 @@ class Call:
 
     number: int
     request: Request
-    pairs: tuple[tuple[str, str], ...]
     signature: SignatureKind
     reply_format: str
     action: str | None
@@ -137,6 +136,12 @@ class Call:
     def signature_kind(self) -> SignatureKind:
         """Another name of ``signature``."""
         return self.signature
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every parameter of query and form, decoded, in order, duplicates too."""
+        # Decoded again when somebody looks: a record of 10,000 calls is kept for a few who do.
+        return tuple(wire.request_pairs(self.request))
 
     @cached_property
     def task(self) -> StartMPUTask | None:
@@ -231,7 +236,7 @@ class Endpoint:
         with self._lock:
             self.contract = self._original_contract
             self._keys = dict(self._original_keys)
-            self._tasks: dict[tuple[str, str], tuple[Contract, Pairs]] = {}
+            self._tasks: dict[tuple[str, str], tuple[Contract, Request]] = {}
             self._calls: deque[Call] = deque()
             self._weight = 0
             self._count = 0
@@ -264,7 +269,10 @@ class Endpoint:
         """The tasks that exist, in the order in which they were started."""
         with self._lock:
             started = list(self._tasks.values())
-        return [StartMPUTask.from_wire(_once(pairs), contract=c) for c, pairs in started]
+        return [
+            StartMPUTask.from_wire(_once(wire.request_pairs(request)), contract=contract)
+            for contract, request in started
+        ]
 
     def stop(self, task: StartMPUTask | tuple[str, str]) -> None:
         """Stop a task, given as such or as (AppId, TaskId). Raises KeyError if there is none."""
@@ -413,7 +421,6 @@ class Endpoint:
         return Call(
             number=self._count,
             request=request,
-            pairs=exchange.pairs,
             signature=exchange.signature,
             reply_format=exchange.reply_format,
             action=exchange.common.get("Action"),
@@ -664,7 +671,7 @@ class Endpoint:
         return exchange.collected.scalars["AppId"], exchange.collected.scalars["TaskId"]
 
     def _start(self, exchange: _Exchange) -> None:
-        self._tasks[self._task_key(exchange)] = (self.contract, exchange.pairs)
+        self._tasks[self._task_key(exchange)] = (self.contract, exchange.request)
 
     # -------------------------------------------------------------------------------- replies
 
@@ -728,7 +735,8 @@ def _weight(call: Call) -> int:
     size = len(call.request.target) + len(call.request.body)
     # The message of a refused signature, its reply and its autopsy repeat what came.
     copies = 2 if call.autopsy is None else 12
-    return copies * size + _PAIR_WEIGHT * len(call.pairs)
+    pairs = call.request.target.count("&") + call.request.body.count(b"&")
+    return copies * size + _PAIR_WEIGHT * pairs
 
 
 #: contract.md's order of checks: "first failure answers".

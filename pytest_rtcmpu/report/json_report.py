@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_rtcmpu.checks.core import PHASES, CheckResult, Exchange, Finding, Run, SubjectRun
+from pytest_rtcmpu.credentials import Secret
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, exit_status
 
 #: The format's name and version; the number grows when a reader would have to change.
@@ -157,6 +158,8 @@ def _finding(result: CheckResult, finding: Finding) -> dict[str, Any]:
 def _plain(value: object) -> Any:
     """Return JSON values; anything else as its text, which for a secret says nothing."""
     match value:
+        case Secret():  # a str that only its repr hides
+            return repr(value)
         case None | bool() | int() | float() | str():
             return value
         case Mapping():

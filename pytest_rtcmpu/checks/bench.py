@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
 
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import (
@@ -22,8 +21,9 @@ from pytest_rtcmpu.checks.core import (
 )
 from pytest_rtcmpu.checks.hunt import SHRINK_SECONDS, Broke, Enough, hunt
 from pytest_rtcmpu.contract import Clause, Contract, Subject
-from pytest_rtcmpu.credentials import REDACTED, Credentials
+from pytest_rtcmpu.credentials import Credentials
 from pytest_rtcmpu.messages import Request, Response
+from pytest_rtcmpu.redaction import redact_everywhere
 
 #: How many findings of one check are kept; all are counted.
 MOST_FINDINGS = 3
@@ -239,14 +239,9 @@ def planned_clauses(
 
 
 def redact_all(text: str, *credentials: Credentials) -> str:
-    """Return text without any secret or token of these credentials, encoded once or twice too."""
-    for each in credentials:
-        for secret in (each.access_key_secret, each.security_token):
-            if secret:
-                once = quote(secret.reveal(), safe="~")
-                for form in (secret.reveal(), once, quote(once, safe="~")):
-                    text = text.replace(form, REDACTED)
-    return text
+    """Return text without any secret or token of these credentials, however it is encoded."""
+    secrets = (s for c in credentials for s in (c.access_key_secret, c.security_token))
+    return redact_everywhere(text, filter(None, secrets))
 
 
 def exchange_text(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from secrets import token_hex
+from random import Random
 from typing import Literal
 
 from pytest_rtcmpu import contract as _contract
@@ -26,6 +26,7 @@ from pytest_rtcmpu.errors import InvalidTask, RTCMPUWarning, SignatureWarning, S
 from pytest_rtcmpu.messages import Request, Response
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.redaction import redact_everywhere
+from pytest_rtcmpu.repeats import Accepted, Repeated, Repeats
 from pytest_rtcmpu.rules import Note, Pairs, Problem
 from pytest_rtcmpu.verification import (
     Authorization,
@@ -34,6 +35,7 @@ from pytest_rtcmpu.verification import (
     verify_1_0,
     verify_v3,
 )
+from pytest_rtcmpu.wire import decode
 
 SignatureKind = Literal["1.0", "v3"]
 Spoil = Callable[[Response], Response]
@@ -73,10 +75,14 @@ class _Exchange:
     now: datetime
     moment: datetime | None = None
     collected: rules.Collected | None = None
+    #: (AppId, TaskId): what a task is known by.
+    task: tuple[str, str] = ("", "")
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
     autopsy: Autopsy | None = None
     explain: bool = True
+    #: What is known about its parameters, where they repeat earlier ones.
+    repeated: Repeated | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -93,7 +99,7 @@ class Answer(Response):
         return self.status
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)  # not frozen: to make a frozen one takes twice as long
 class Call:
     """A call as the endpoint recorded it.
 
@@ -166,6 +172,14 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+_random = Random()
+
+
+def _new_request_id() -> str:
+    # It only has to be unique, and asking the system for each costs more than the rest of a reply.
+    return f"{_random.getrandbits(128):032x}"
+
+
 def _with_zone(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("now: expected a datetime with a time zone, got a naive one")
@@ -193,7 +207,7 @@ class Endpoint:
         max_calls: int = MOST_CALLS,
         warn: Callable[[RTCMPUWarning], object] | None = None,
         explain: bool = True,
-        request_id: Callable[[], str] = lambda: token_hex(16),
+        request_id: Callable[[], str] = _new_request_id,
         contract: Contract | None = None,
     ) -> None:
         if max_calls < 1:
@@ -236,7 +250,7 @@ class Endpoint:
         with self._lock:
             self.contract = self._original_contract
             self._keys = dict(self._original_keys)
-            self._tasks: dict[tuple[str, str], tuple[Contract, Request]] = {}
+            self._tasks: dict[tuple[str, str], Request] = {}
             self._calls: deque[Call] = deque()
             self._weight = 0
             self._count = 0
@@ -244,6 +258,7 @@ class Endpoint:
             self._nonces_by_age: deque[tuple[datetime, tuple[str, str]]] = deque()
             self._failures: deque[ErrorRow] = deque()
             self._faults: deque[tuple[Spoil, bool]] = deque()
+            self._repeats = Repeats()
             self.set_clock(self._original_now)
 
     @property
@@ -268,10 +283,10 @@ class Endpoint:
     def tasks(self) -> list[StartMPUTask]:
         """The tasks that exist, in the order in which they were started."""
         with self._lock:
-            started = list(self._tasks.values())
+            started, contract = list(self._tasks.values()), self.contract
         return [
             StartMPUTask.from_wire(_once(wire.request_pairs(request)), contract=contract)
-            for contract, request in started
+            for request in started
         ]
 
     def stop(self, task: StartMPUTask | tuple[str, str]) -> None:
@@ -347,6 +362,7 @@ class Endpoint:
         """
         with self._lock:
             self.contract = self.contract.with_layouts({layout_id: panes})
+            self._repeats.clear()
 
     def add_key(self, credentials: Credentials, *, active: bool = True) -> None:
         """Make an access key known, disabled where ``active`` is false."""
@@ -385,7 +401,8 @@ class Endpoint:
         with self._lock:
             call = self._answer(request)
             self._keep(call)
-        self._warn_of(call)
+        if call.autopsy is not None or call.warnings:
+            self._warn_of(call)
         return call
 
     def _keep(self, call: Call) -> None:
@@ -397,18 +414,24 @@ class Endpoint:
             self._weight -= _weight(self._calls.popleft())
 
     def _answer(self, request: Request) -> Call:
-        exchange = self._open(request)
-        exchange.explain = self._explain
         fault, handled = self._faults.popleft() if self._faults else (None, True)
+        # What never got to the service is judged for the record, and changes nothing.
+        checks = _CHECKS if handled else _STATELESS_CHECKS
+        exchange = self._repetition(request) if handled else None
+        if exchange is not None:
+            checks = _CHECKS_OF_A_REPETITION
+        else:
+            exchange = self._open(request)
         row: ErrorRow | None = None
         clause: Clause | None = None
         appended = ""
         try:
-            # What never got to the service is judged for the record, and changes nothing.
-            for check in _CHECKS if handled else _STATELESS_CHECKS:
+            for check in checks:
                 check(self, exchange)
             if handled:
                 self._start(exchange)
+                if exchange.repeated is None:
+                    self._remember(exchange)
         except _Refusal as refusal:
             row = refusal.row or self.contract.error(refusal.code)
             clause, appended = refusal.clause, refusal.appended
@@ -461,6 +484,50 @@ class Endpoint:
             authorization=authorization,
             reply_format=wanted if wanted in self.contract.service.formats else default,
             now=_with_zone(self._now()),
+            explain=self._explain,
+        )
+
+    def _remember(self, exchange: _Exchange) -> None:
+        """Keep a request that kept every rule, so as to know its repetitions."""
+        assert exchange.collected is not None
+        task_id = exchange.collected.names["TaskId"]
+        is_free = self.contract.parameters_by_wire_name[task_id].kind == "string"
+        if exchange.signature == "1.0" and is_free:
+            self._repeats.add(
+                Accepted(
+                    exchange.request,
+                    exchange.pairs,
+                    task_id,
+                    exchange.reply_format,
+                    exchange.notes,
+                )
+            )
+
+    def _repetition(self, request: Request) -> _Exchange | None:
+        """A request whose signature verifies and that says what accepted ones have said."""
+        found = self._repeats.find(request)
+        if found is None:
+            return None
+        repeated, (task_id, nonce, timestamp, signature) = found
+        task_id, nonce, timestamp = decode(task_id), decode(nonce), decode(timestamp)
+        common = repeated.common
+        key, active = self._keys.get(common["AccessKeyId"], _NO_KEY)
+        if (
+            key is None
+            or not active
+            or not repeated.verifies((task_id, nonce, timestamp), signature, key.access_key_secret)
+        ):
+            return None
+        return _Exchange(
+            request=request,
+            pairs=(),  # nobody asks for them any more
+            signature="1.0",
+            common={**common, "SignatureNonce": nonce, "Timestamp": timestamp},
+            authorization=None,
+            reply_format=repeated.reply_format,
+            now=_with_zone(self._now()),
+            task=(common["AppId"], task_id),
+            repeated=repeated,
         )
 
     def _v3_common(
@@ -649,12 +716,18 @@ class Endpoint:
         self._nonces_by_age.append((expires, nonce))
 
     def _check_parameters(self, exchange: _Exchange) -> None:
+        if exchange.repeated is not None:
+            exchange.notes = exchange.repeated.notes
+            return
         exchange.collected = rules.collect(exchange.pairs, self.contract)
         judgement = rules.judge_collected(exchange.collected, self.contract)
         exchange.problems, exchange.notes = judgement.problems, judgement.notes
         if judgement.problems:
             clause = judgement.problems[0].clause
             raise _Refusal(clause.codes[0], clause)
+        # "our key: AppId + TaskId, because StopMPUTask names a task by those two"
+        scalars = exchange.collected.scalars
+        exchange.task = scalars["AppId"], scalars["TaskId"]
 
     def _fail_as_asked(self, exchange: _Exchange) -> None:
         if self._failures:
@@ -662,16 +735,11 @@ class Endpoint:
             raise _Refusal(row.code, None, row=row)
 
     def _check_existence(self, exchange: _Exchange) -> None:
-        if self._task_key(exchange) in self._tasks:
+        if exchange.task in self._tasks:
             raise self._refuse("TaskId", "exists")
 
-    def _task_key(self, exchange: _Exchange) -> tuple[str, str]:
-        # "our key: AppId + TaskId, because StopMPUTask names a task by those two"
-        assert exchange.collected is not None
-        return exchange.collected.scalars["AppId"], exchange.collected.scalars["TaskId"]
-
     def _start(self, exchange: _Exchange) -> None:
-        self._tasks[self._task_key(exchange)] = (self.contract, exchange.request)
+        self._tasks[exchange.task] = exchange.request
 
     # -------------------------------------------------------------------------------- replies
 
@@ -721,6 +789,7 @@ def _near(error: ContractError) -> str:
     return str(error).partition("; ")[2] or "no documented one is like it"
 
 
+_NO_KEY: tuple[Credentials | None, bool] = (None, False)
 _NOT_IN_V3 = {"SignatureVersion", "Format"}
 
 _LEAST_ROOM = 64 * 1024 * 1024
@@ -750,6 +819,14 @@ _CHECKS: tuple[Callable[[Endpoint, _Exchange], None], ...] = (
     Endpoint._check_timestamp,
     Endpoint._check_key,
     Endpoint._check_signature,
+    Endpoint._check_nonce,
+    Endpoint._check_parameters,
+    Endpoint._fail_as_asked,
+    Endpoint._check_existence,
+)
+#: What an accepted request leaves open about its repetitions, whose signature verifies.
+_CHECKS_OF_A_REPETITION = (
+    Endpoint._check_timestamp,
     Endpoint._check_nonce,
     Endpoint._check_parameters,
     Endpoint._fail_as_asked,

@@ -20,7 +20,7 @@ FLOORS = (
     ("contract", "credentials", "messages"),
     ("errors", "rules", "signing", "verification", "faults", "redaction", "adapters.environment"),
     ("model", "wire", "mistakes"),
-    ("client", "autopsy"),
+    ("client", "autopsy", "repeats"),
     ("endpoint",),
     ("adapters.responses", "adapters.server", "strategies"),
     ("hypothesis_entry", "checks"),

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -108,6 +109,7 @@ class Server:
         self._port = port
         self._ssl_context = ssl_context
         self._connections: set[_Connection] = set()
+        self._asked: list[tuple[_Connection, Request, _Framing]] = []
         # asyncio would take 256 KiB of fresh memory for each read, a quarter of the throughput.
         self._buffer = memoryview(bytearray(64 * _KIB))
         self._lock = threading.Lock()  # start and stop may come from several threads
@@ -289,6 +291,23 @@ class Server:
         if len(self.errors) < self.limits.max_errors:
             self.errors.append(Failure(request=request, exception=exc))
 
+    def _ask(self, connection: _Connection, request: Request, framing: _Framing) -> None:
+        """Have a request answered when all that has arrived by now is read.
+
+        To read what came from all clients, then to answer it, then to send the replies takes half
+        the time of doing the three for one client after the other: each stage finds its code in
+        the processor's caches.
+        """
+        self._asked.append((connection, request, framing))
+        if len(self._asked) == 1:
+            asyncio.get_running_loop().call_soon(self._answer_asked)
+
+    def _answer_asked(self) -> None:
+        asked, self._asked = self._asked, []
+        answers = [self._answer(request, framing) for _, request, framing in asked]
+        for (connection, request, _), answer in zip(asked, answers, strict=True):
+            connection.reply(request, *answer)
+
     def _answer(self, request: Request, framing: _Framing) -> tuple[Response, _Reply]:
         """Call ``handle`` and frame what it returns; whatever fails becomes a recorded 500."""
         try:
@@ -431,6 +450,20 @@ def _origin_form(method: str, target: str) -> str | None:
         target = target[absolute.end() :]
         return target if target.startswith("/") else f"/{target}"
     return target if target.startswith("/") or (method, target) == ("OPTIONS", "*") else None
+
+
+def _decoded(name: bytes, value: bytes) -> tuple[str, str]:
+    if len(name) + len(value) <= _SHORT:
+        return _short_decoded(name, value)
+    return name.decode("latin-1"), value.decode("latin-1")
+
+
+@lru_cache(maxsize=512)  # a client sends the same fields with each request
+def _short_decoded(name: bytes, value: bytes) -> tuple[str, str]:
+    return name.decode("latin-1"), value.decode("latin-1")
+
+
+_SHORT = 256
 
 
 def _why_refused(event: h11.Request, limits: Limits) -> tuple[int, str] | None:
@@ -681,10 +714,7 @@ class _Connection(asyncio.BufferedProtocol):
         request = Request(
             method=method,
             target=target,
-            headers=tuple(
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in event.headers.raw_items()
-            ),
+            headers=tuple([_decoded(*item) for item in event.headers.raw_items()]),
             body=b"".join(self._body),
         )
         old = event.http_version == b"1.0"
@@ -692,17 +722,23 @@ class _Connection(asyncio.BufferedProtocol):
             keep_alive = (request.header("Connection") or "").lower() == "keep-alive"
         else:
             keep_alive = self._h11.their_state is not h11.MUST_CLOSE
-        framing = _Framing(method == "HEAD", old, keep_alive)
         self._busy = True
-        response, reply = self._server._answer(request, framing)
+        self.deadline = _FOREVER
+        self._server._ask(self, request, _Framing(method == "HEAD", old, keep_alive))
+
+    # -- writing
+
+    def reply(self, request: Request, response: Response, reply: _Reply) -> None:
+        """Send what a request was answered with, and go on to the next one."""
+        if self._transport.is_closing():
+            return
         if response.delivery is NORMAL_DELIVERY or response.delivery == NORMAL_DELIVERY:
             self._transport.write(reply.wire())
             self._done(reply.keep_alive)
+            if self._begun or self._paused or self._eof:
+                self._advance()
         else:
-            self._grant(_FOREVER)
             self._task = self._loop.create_task(self._deliver(request, reply, response.delivery))
-
-    # -- writing
 
     def _done(self, keep_alive: bool) -> None:
         if keep_alive:

@@ -4,8 +4,8 @@
     python tests/benchmarks/server.py [--calls N] [--connections N] [--rounds N]
 
 Every server runs in a process of its own and gets the same signed requests from the same client,
-in turns, so that a busy machine is as busy for one as for the other. ``ours`` is rtcmpu_server's
-endpoint: signature, rules, state and record. ``floor`` is the same HTTP layer answering a
+in turns, so that a busy machine is as busy for one as for the other. ``ours`` is ``rtcmpu serve``:
+signature, rules, state and record. ``floor`` is the same HTTP layer answering a
 constant: what the endpoint may cost is judged by the ratio of the two. The CPU time of a server's
 process says more than calls per second do where the machine has other work.
 """
@@ -13,6 +13,8 @@ process says more than calls per second do where the machine has other work.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import multiprocessing
 import os
 import selectors
@@ -25,8 +27,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pytest_rtcmpu import Client, Credentials, Endpoint, Request, Response
-from pytest_rtcmpu.adapters.control import Control
+from pytest_rtcmpu import Client, Credentials, Request, Response, serve
 from pytest_rtcmpu.adapters.server import Server
 from pytest_rtcmpu.model import example_task
 
@@ -41,9 +42,16 @@ Serve = Callable[[Callable[[int], None]], None]
 
 
 def ours(ready: Callable[[int], None]) -> None:
-    """The endpoint: signature check, validation, state, record."""
-    server = Server(Control(Endpoint(KEY)))
-    server.serve_forever(lambda url: ready(server.port))
+    """``rtcmpu serve``: signature check, validation, state, record."""
+
+    class FirstLine(io.StringIO):
+        def write(self, text: str) -> int:
+            if text.startswith("http"):
+                ready(int(text.rpartition(":")[2]))
+            return len(text)
+
+    with contextlib.redirect_stdout(FirstLine()):
+        serve.main([])
 
 
 def floor(ready: Callable[[int], None]) -> None:
@@ -134,6 +142,13 @@ class Subject:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+#: What requests sends after the target.
+_REST = (
+    "HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: python-requests/2.32.5\r\n"
+    "Accept-Encoding: gzip, deflate\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n"
+)
+
+
 def requests(number: int) -> list[bytes]:
     """So many signed requests that start a task each."""
     client = Client(KEY)
@@ -142,10 +157,7 @@ def requests(number: int) -> list[bytes]:
     for count in range(number):
         pairs = replace(task, task_id=f"{time.monotonic_ns()}-{count}").to_wire()
         target = client.prepare("StartMPUTask", pairs).target
-        made.append(
-            f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: benchmark\r\n"
-            "Accept-Encoding: identity\r\nAccept: */*\r\n\r\n".encode()
-        )
+        made.append(f"GET {target} {_REST}".encode())
     client.close()
     return made
 
@@ -232,7 +244,7 @@ def main() -> int:
     """Measure and print; the status is 0 if ours keeps its share of the floor's throughput."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--calls", type=int, default=5_000, help="a round (%(default)s)")
-    parser.add_argument("--connections", type=int, default=16, help="(%(default)s)")
+    parser.add_argument("--connections", type=int, default=64, help="(%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
     given = parser.parse_args()
     subjects = [

@@ -9,15 +9,15 @@ def register() -> None:
 
     from pytest_rtcmpu.model import StartMPUTask, UserPane
 
-    def tasks(_: object) -> st.SearchStrategy[StartMPUTask]:
-        from pytest_rtcmpu import strategies
+    def any_task(_: object) -> st.SearchStrategy[StartMPUTask]:
+        from pytest_rtcmpu.strategies import tasks
 
-        return strategies.tasks()
+        return tasks()
 
-    def panes(_: object) -> st.SearchStrategy[UserPane]:
-        from pytest_rtcmpu import strategies
+    def any_pane(_: object) -> st.SearchStrategy[UserPane]:
+        from pytest_rtcmpu.strategies import user_pane
 
-        return strategies.user_pane()
+        return user_pane()
 
-    st.register_type_strategy(StartMPUTask, tasks)
-    st.register_type_strategy(UserPane, panes)
+    st.register_type_strategy(StartMPUTask, any_task)
+    st.register_type_strategy(UserPane, any_pane)

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
+from typing import Any
 
 import pytest
 
@@ -766,6 +768,65 @@ def server_threads() -> list[threading.Thread]:
     return [t for t in threading.enumerate() if t.name == "rtcmpu-server" and t not in _OTHERS]
 
 
+def test_all_that_has_arrived_is_answered_before_a_reply_is_sent(server: Server) -> None:
+    """Requests that wait together are read, then answered, then replied to: not one by one."""
+    holds, goes_on = threading.Event(), threading.Event()
+    replied: list[int] = []
+    clients = [Client(server) for _ in range(6)]
+
+    def handle(request: Request) -> Response:
+        if request.target == "/hold":
+            holds.set()
+            assert goes_on.wait(PATIENCE)
+        else:
+            replied.append(len(select.select([c.sock for c in clients[1:]], [], [], 0)[0]))
+        return echo(request)
+
+    for client in clients:  # they are all accepted
+        assert client.send(GET).reply().status == 200
+    server.handle = handle
+    clients[0].send(get("/hold"))
+    assert holds.wait(PATIENCE)
+    for number, client in enumerate(clients[1:]):
+        client.send(get(f"/{number}"))
+    goes_on.set()
+    assert clients[0].reply().body == b"/hold"
+    assert [client.reply().body for client in clients[1:]] == [b"/0", b"/1", b"/2", b"/3", b"/4"]
+    assert replied == [0] * 5
+    for client in clients:
+        client.__exit__()
+
+
+def test_a_client_that_leaves_before_its_reply_disturbs_nobody(server: Server) -> None:
+    """A request that arrived is handled, whether or not somebody waits for the reply."""
+    holds, goes_on = threading.Event(), threading.Event()
+    handled: list[str] = []
+
+    def handle(request: Request) -> Response:
+        handled.append(request.target)
+        if request.target == "/hold":
+            holds.set()
+            assert goes_on.wait(PATIENCE)
+        return echo(request)
+
+    server.handle = handle
+    with Client(server) as first, Client(server) as stays:
+        leaves = Client(server)
+        assert leaves.send(get("/a")).reply().body == b"/a"
+        assert stays.send(get("/b")).reply().body == b"/b"
+        first.send(get("/hold"))
+        assert holds.wait(PATIENCE)
+        leaves.send(get("/left"))
+        leaves.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        leaves.__exit__()
+        stays.send(get("/stays"))
+        goes_on.set()
+        assert first.reply().body == b"/hold"
+        assert stays.reply().body == b"/stays"
+    assert handled[:3] == ["/a", "/b", "/hold"]
+    assert server.errors == []
+
+
 def test_stop_ends_everything(server: Server) -> None:
     """stop() closes hanging connections and the socket and leaves no thread."""
     with Client(server) as idle, Client(server) as half, Client(server) as done:
@@ -864,6 +925,22 @@ print("done")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_server_that_dies_says_of_what(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """serve_forever() ends in order when it is told to, and with an exception otherwise."""
+    main = server._main
+
+    async def dying(*args: Any) -> None:
+        server._ask_to_stop()
+        await main(*args)
+        raise OSError("gone")
+
+    server.stop()
+    monkeypatch.setattr(server, "_main", dying)
+    with pytest.raises(OSError, match="gone"):
+        server.serve_forever(lambda url: server._ask_to_stop())
+    server.errors.clear()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_serve_forever(number: signal.Signals) -> None:
     """SIGINT and SIGTERM end a serving command in order, with clients connected."""

@@ -117,6 +117,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._url: str | None = None
+        self._died_of: BaseException | None = None
 
     @property
     def url(self) -> str:
@@ -149,6 +150,7 @@ class Server:
             host = f"[{self._host}]" if family == socket.AF_INET6 else self._host
             self._url = f"{scheme}://{host}:{listener.getsockname()[1]}"
             ready: Future[None] = Future()
+            self._died_of = None
             self._thread = threading.Thread(
                 target=self._run, args=(listener, ready), name="rtcmpu-server", daemon=True
             )
@@ -204,7 +206,8 @@ class Server:
     def serve_forever(self, ready: Callable[[str], object] | None = None) -> None:
         """Serve until SIGINT, SIGTERM or ``stop()``; for the main thread of a command.
 
-        ``ready`` is called with the URL once the server listens.
+        ``ready`` is called with the URL once the server listens. Raises what the server died of,
+        if it ended for another reason.
         """
         asked = False
 
@@ -223,6 +226,8 @@ class Server:
             thread = self._thread
             while thread is not None and thread.is_alive():
                 thread.join(0.5)  # a join without end keeps Ctrl-C waiting on Windows
+            if self._died_of is not None:
+                raise self._died_of
         finally:
             self.stop()
             for number, handler in before.items():
@@ -242,6 +247,7 @@ class Server:
         except BaseException as exc:
             if ready.done():
                 self._record(None, exc)
+                self._died_of = exc
             else:
                 ready.set_exception(exc)
 

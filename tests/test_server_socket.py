@@ -522,6 +522,14 @@ def test_a_slow_body_comes_in_parts(server: Server) -> None:
     assert ask(server, get("/fault")).chunks == len(BODY)
 
 
+def test_a_delay_may_be_longer_than_a_request_may_take() -> None:
+    """How long the client may take has nothing to do with how long the server takes."""
+    late = Response(status=200, body=b"late", delivery=Delivery(delay=0.3))
+    limits = Limits(request_seconds=0.05, keep_alive_seconds=0.05, linger_seconds=0.05)
+    with Server(lambda _: late, limits=limits) as server, Client(server) as client:
+        assert client.ask(GET).body == b"late"
+
+
 def test_a_delay_holds_up_nobody_else(server: Server) -> None:
     """While one client waits for an hour others are served, and stop() does not wait."""
     server.handle = deliver(Delivery(delay=FOREVER))

@@ -30,6 +30,7 @@ MOST_FINDINGS = 3
 _LONGEST_TEXT = 4000
 
 O = TypeVar("O")  # noqa: E741 - an observation
+S = TypeVar("S")  # a scenario
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ class _Tally:
     findings: list[Finding] = field(default_factory=list)
 
 
-class BaseBench(Generic[O]):
+class BaseBench(Generic[O, S]):
     """Runs a subject through the phases, once each, and judges everything it does.
 
     A phase makes observations; each is judged by every check that applies to it. So a clause is
@@ -140,7 +141,30 @@ class BaseBench(Generic[O]):
     # ------------------------------------------------------------------------------ the phases
 
     def _run_phase(self, phase: Phase) -> None:
-        """Make the observations of a phase and ``_judge`` each."""
+        if phase == "fuzz":
+            self._run_fuzz()
+        elif phase == "stateful":
+            self._run_stateful()
+        else:
+            scenarios = list(self._scenarios(phase))
+            for scenario in scenarios:
+                self._keep(phase, self._observe(phase, scenario))
+                self._step(phase, len(scenarios))
+
+    def _scenarios(self, phase: Phase) -> Iterable[S]:
+        """The scenarios of a phase that has fixed ones: documented or pairwise."""
+        raise NotImplementedError
+
+    def _observe(self, phase: Phase, scenario: S) -> list[Finding]:
+        """Run a scenario and ``_judge`` what it shows."""
+        raise NotImplementedError
+
+    def _run_fuzz(self) -> None:
+        """``_hunt`` with drawn scenarios."""
+        raise NotImplementedError
+
+    def _run_stateful(self) -> None:
+        """``_hunt`` with a state machine."""
         raise NotImplementedError
 
     def _judge(

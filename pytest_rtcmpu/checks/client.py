@@ -807,7 +807,7 @@ CLIENT_CHECKS: tuple[Check[Observation], ...] = (
 # ------------------------------------------------------------------------------------- the bench
 
 
-class ClientBench(BaseBench[Observation]):
+class ClientBench(BaseBench[Observation, Scenario]):
     """A client under test, and the loopback server that it talks to."""
 
     subject = "client"
@@ -947,19 +947,8 @@ class ClientBench(BaseBench[Observation]):
             case=lambda: {"scenarios": [_row(scenario)]},
         )
 
-    def _run_phase(self, phase: Phase) -> None:
-        runs: dict[Phase, Callable[[], None]] = {
-            "documented": lambda: self._run_fixed("documented", list(documented(self.contract))),
-            "pairwise": lambda: self._run_fixed("pairwise", list(pairwise(self.contract))),
-            "fuzz": self._run_fuzz,
-            "stateful": self._run_stateful,
-        }
-        runs[phase]()
-
-    def _run_fixed(self, phase: Phase, scenarios: list[Scenario]) -> None:
-        for scenario in scenarios:
-            self._keep(phase, self._observe(phase, scenario))
-            self._step(phase, len(scenarios))
+    def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
+        return documented(self.contract) if phase == "documented" else pairwise(self.contract)
 
     def _run_fuzz(self) -> None:
         from hypothesis import given

@@ -522,7 +522,7 @@ _ENCODERS: dict[str, Callable[[str], str]] = {
 }
 
 
-class EndpointBench(BaseBench[Observation]):
+class EndpointBench(BaseBench[Observation, Scenario]):
     """An endpoint under test, at a URL."""
 
     subject = "endpoint"
@@ -570,7 +570,7 @@ class EndpointBench(BaseBench[Observation]):
             clause = str(case["clause"])
         except (KeyError, TypeError, ValueError) as error:
             raise CannotRun(f"not a case of an endpoint: {error}") from None
-        found = self._run_scenario("documented", scenario)
+        found = self._observe("documented", scenario)
         return tuple(finding for finding in found if finding.clause == clause)
 
     # ------------------------------------------------------------------------------ one scenario
@@ -614,7 +614,7 @@ class EndpointBench(BaseBench[Observation]):
         self._reached = True
         return read(response, self.contract), ""
 
-    def _run_scenario(self, phase: Phase, scenario: Scenario) -> list[Finding]:
+    def _observe(self, phase: Phase, scenario: Scenario) -> list[Finding]:
         self.new_names()
         if scenario.race:
             return self._run_race(phase, scenario)
@@ -708,19 +708,8 @@ class EndpointBench(BaseBench[Observation]):
 
     # --------------------------------------------------------------------------------- the phases
 
-    def _run_phase(self, phase: Phase) -> None:
-        runs: dict[Phase, Callable[[], None]] = {
-            "documented": lambda: self._run_fixed("documented", list(documented(self.contract))),
-            "pairwise": lambda: self._run_fixed("pairwise", list(pairwise(self.contract))),
-            "fuzz": self._run_fuzz,
-            "stateful": self._run_stateful,
-        }
-        runs[phase]()
-
-    def _run_fixed(self, phase: Phase, scenarios: list[Scenario]) -> None:
-        for scenario in scenarios:
-            self._keep(phase, self._run_scenario(phase, scenario))
-            self._step(phase, len(scenarios))
+    def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
+        return documented(self.contract) if phase == "documented" else pairwise(self.contract)
 
     def _run_fuzz(self) -> None:
         from hypothesis import given
@@ -733,7 +722,7 @@ class EndpointBench(BaseBench[Observation]):
         def run(step: Step) -> None:
             self._step("fuzz", None)
             scenario = Scenario(name="fuzz", steps=(step,))
-            self._hit("fuzz", self._run_scenario("fuzz", scenario))
+            self._hit("fuzz", self._observe("fuzz", scenario))
 
         self._hunt("fuzz", run)
 

@@ -15,7 +15,7 @@ from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Phase, SubjectRun
 from pytest_rtcmpu.checks.endpoint import ENDPOINT_CHECKS, EndpointBench
 from pytest_rtcmpu.contract import Clause, Contract, Subject
 
-Bench = BaseBench[Any]
+Bench = BaseBench[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

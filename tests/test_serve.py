@@ -67,6 +67,11 @@ def serving(*arguments: str, **environment: str) -> Iterator[Serving]:
     ) as process:
         try:
             yield Serving(process)
+        except BaseException as error:
+            ended = process.poll()  # before it is killed
+            process.kill()
+            error.add_note(f"the server's status: {ended}, stderr: {process.communicate()[1]}")
+            raise
         finally:
             process.kill()
 

@@ -478,7 +478,7 @@ def _why_refused(event: h11.Request, limits: Limits) -> tuple[int, str] | None:
     fields = {name.lower(): value for name, value in items}
     length = fields.get(b"content-length")
     if event.http_version not in _VERSIONS:
-        return 505, "this server speaks HTTP/1.0 and HTTP/1.1"
+        return 400, "this server speaks HTTP/1.0 and HTTP/1.1"
     if length is not None and b"transfer-encoding" in fields:
         return 400, "both Content-Length and Transfer-Encoding"  # RFC 9112 6.1
     if length is not None and int(length) > limits.max_body:
@@ -667,7 +667,9 @@ class _Connection(asyncio.BufferedProtocol):
                         self._transport.close()
                         return
         except h11.RemoteProtocolError as exc:
-            self._refuse(exc.error_status_hint, _QUOTED.sub("", str(exc)))
+            # 501 for a foreign coding would blame the server, and what came is a bad request.
+            status = exc.error_status_hint if exc.error_status_hint < 500 else 400
+            self._refuse(status, _QUOTED.sub("", str(exc)))
             return
         self._pause()
         self._later()

@@ -21,7 +21,7 @@ from functools import partial
 from itertools import chain
 from urllib.parse import quote, unquote
 
-from pytest_rtcmpu.credentials import REDACTED, Secret, redact
+from pytest_rtcmpu.credentials import REDACTED, Secret
 from pytest_rtcmpu.messages import Request
 from pytest_rtcmpu.mistakes import (
     MISTAKES,
@@ -31,10 +31,10 @@ from pytest_rtcmpu.mistakes import (
     Plan,
     form_of,
     joined,
-    lower_hex,
     parse_decoded,
     split_raw,
 )
+from pytest_rtcmpu.redaction import redact_everywhere
 from pytest_rtcmpu.verification import (
     Authorization,
     Pair,
@@ -471,20 +471,6 @@ def _stages(
     yield Stage("Encoding", f"expected {_WANTED[case.kind]}; received {hide(signature)[:200]!r}")
 
 
-def _redacted(text: str, secrets: Iterable[Secret]) -> str:
-    """Take secrets out of a text, in the clear and encoded once, twice and three times."""
-    for secret in secrets:
-        for _ in range(4):
-            text = redact(
-                text,
-                secret,
-                Secret(lower_hex(secret.reveal())),
-                Secret(repr(secret.reveal())[1:-1]),
-            )
-            secret = Secret(quote(secret.reveal(), safe="~", errors="replace"))
-    return text
-
-
 def autopsy(
     request: Request,
     pairs: Sequence[Pair],
@@ -527,7 +513,7 @@ def autopsy(
         authorization=authorization,
     )
     secrets = [secret, *(other for _, other in other_secrets), *_tokens(case)]
-    hide = partial(_redacted, secrets=secrets)
+    hide = partial(redact_everywhere, secrets=secrets)
     plan = case.plan()
     if kind == "1.0":
         verdict = verify_1_0(case.pairs, method=request.method, secret=secret, signature=signature)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -20,6 +20,7 @@ from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.credentials import REDACTED, Credentials
 from pytest_rtcmpu.messages import Request, Response
 from pytest_rtcmpu.model import StartMPUTask
+from pytest_rtcmpu.redaction import redact_everywhere
 from pytest_rtcmpu.rules import Pairs
 
 Signature = Literal["1.0", "v3"]
@@ -255,14 +256,8 @@ class Client:
         return kind(f"{self.endpoint}: {type(error).__name__}: {self._redact(text)}")
 
     def _redact(self, text: str) -> str:
-        """Hide the secrets: as they are, and percent-encoded once or twice, in either case."""
-        for secret in (self.credentials.security_token, self.credentials.access_key_secret):
-            if secret:
-                once = quote(secret.reveal(), safe="~")
-                for form in (quote(once, safe="~"), once, secret.reveal()):
-                    pattern = re.sub("%(25)?[0-9A-F]{2}", r"(?i:\g<0>)", re.escape(form))
-                    text = re.sub(pattern, REDACTED, text)
-        return text
+        key = self.credentials
+        return redact_everywhere(text, filter(None, (key.security_token, key.access_key_secret)))
 
     def _judge(self, http_status: int, body: bytes, action: str) -> Reply | errors.RTCMPUError:
         def unreadable(reason: str) -> errors.UnreadableReply:

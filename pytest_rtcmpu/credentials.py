@@ -68,14 +68,6 @@ class Credentials:
             raise ValueError("access_key_id and access_key_secret must not be empty")
 
 
-def redact(text: str, *secrets: Secret | None) -> str:
-    """Return ``text`` with every occurrence of the given secrets replaced."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret.reveal(), REDACTED)
-    return text
-
-
 #: What the fixtures sign with unless ``rtcmpu_credentials`` is overridden. The pair that the
 #: signature page's own example uses (S2 111551).
 TEST_CREDENTIALS = Credentials("testid", "testsecret")

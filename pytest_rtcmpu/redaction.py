@@ -15,39 +15,44 @@ from pytest_rtcmpu.messages import Request
 #: What carries a security token: a parameter, and a header of V3.
 TOKEN_NAMES = frozenset({"securitytoken", "x-acs-security-token"})
 
-_ESCAPE = re.compile("%[0-9A-F]{2}")
 #: What is left as it is: by who signs, by Python's quote, by JavaScript's encodeURIComponent.
 _UNENCODED = ("~", "~/", "~!*'()")
 #: Whoever signs encodes twice; a third time happens by mistake.
 _TIMES_ENCODED = 3
+#: An escape, as re.escape() leaves it, encoded however often.
+_ESCAPE = re.compile("%(?:25)*[0-9A-F]{2}")
 
 
 @lru_cache(maxsize=64)
-def _forms(secret: str) -> tuple[str, ...]:
-    """Every way in which a secret is usually written, the longest first."""
-    plain = (
+def _forms(secret: str) -> re.Pattern[str]:
+    """What matches every way in which a secret is usually written, the longest first."""
+    found = {
         secret,
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         escape(secret),
         repr(secret)[1:-1],
         quote_plus(secret, safe="~", errors="replace"),
-    )
-    found = dict.fromkeys(plain)
+    }
     for unencoded in _UNENCODED:
         encoded = secret
         for _ in range(_TIMES_ENCODED):
             encoded = quote(encoded, safe=unencoded, errors="replace")
-            found[encoded] = found[_ESCAPE.sub(lambda match: match[0].lower(), encoded)] = None
-    return tuple(sorted(found, key=len, reverse=True))
+            found.add(encoded)
+    # In an escape the case of a hex digit makes no difference.
+    return re.compile(
+        "|".join(
+            _ESCAPE.sub(r"(?i:\g<0>)", re.escape(form))
+            for form in sorted(found, key=lambda form: (-len(form), form))
+        )
+    )
 
 
 def redact_everywhere(text: str, secrets: Iterable[Secret]) -> str:
     """Return text without these secrets, as they are, escaped, or percent-encoded up to thrice."""
     for secret in secrets:
         if secret:
-            for form in _forms(secret.reveal()):
-                text = text.replace(form, REDACTED)
+            text = _forms(secret.reveal()).sub(REDACTED, text)
     return text
 
 

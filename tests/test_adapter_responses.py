@@ -460,6 +460,8 @@ def test_real_host_is_out_of_reach(
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    # urlopen() makes its opener once, for all later tests too: not with this proxy.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     with mocked(endpoint), pytest.raises(OSError, match=r"rtc\.aliyuncs\.com is mocked") as caught:
         call()
     assert "give it the URL of" in str(caught.value)

@@ -254,6 +254,7 @@ class Server:
     async def _main(self, listener: socket.socket, ready: Future[None]) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._stopping = stopping = asyncio.Event()
+        self._asked = []
         loop.set_exception_handler(self._on_loop_error)
         limits = self.limits
         tls: dict[str, Any] = {}

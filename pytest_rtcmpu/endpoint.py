@@ -497,6 +497,7 @@ class Endpoint:
                 Accepted(
                     exchange.request,
                     exchange.pairs,
+                    exchange.collected.scalars["AppId"],
                     task_id,
                     exchange.reply_format,
                     exchange.notes,
@@ -526,7 +527,7 @@ class Endpoint:
             authorization=None,
             reply_format=repeated.reply_format,
             now=_with_zone(self._now()),
-            task=(common["AppId"], task_id),
+            task=(repeated.app_id, task_id),
             repeated=repeated,
         )
 

@@ -31,12 +31,14 @@ class Accepted(NamedTuple):
     """A request of signature 1.0 that kept every rule, and what was found out about it.
 
     pairs: its decoded parameters.
+    app_id: its AppId.
     task_id: the name that its TaskId was sent under.
     notes: what it relies on that the documentation leaves open.
     """
 
     request: Request
     pairs: Sequence[Pair]
+    app_id: str
     task_id: str
     reply_format: str
     notes: tuple[Note, ...]
@@ -47,6 +49,7 @@ class Repeated:
 
     def __init__(self, accepted: Accepted) -> None:
         self.common = dict(accepted.pairs)
+        self.app_id = accepted.app_id
         self.reply_format = accepted.reply_format
         self.notes = accepted.notes
         self._headers = accepted.request.headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from itertools import count
 from typing import Any
 from urllib.parse import unquote_plus
@@ -14,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pytest_rtcmpu import Credentials, Endpoint, Request, faults, rules, wire
+from pytest_rtcmpu.contract import Contract, parse
 from pytest_rtcmpu.endpoint import Call
 from pytest_rtcmpu.signing import percent_encode, sign
 
@@ -98,7 +100,7 @@ class Unhurried(Endpoint):
         return None
 
 
-def endpoints() -> tuple[Endpoint, Endpoint]:
+def endpoints(contract: Contract | None = None) -> tuple[Endpoint, Endpoint]:
     """Two endpoints that would give the same replies: one that knows repetitions, and one not."""
 
     def ids() -> Callable[[], str]:
@@ -107,7 +109,12 @@ def endpoints() -> tuple[Endpoint, Endpoint]:
 
     def made(kind: type[Endpoint]) -> Endpoint:
         return kind(
-            (KEY, OTHER), now=NOW, explain=False, request_id=ids(), warn=lambda warning: None
+            (KEY, OTHER),
+            now=NOW,
+            explain=False,
+            request_id=ids(),
+            warn=lambda warning: None,
+            contract=contract,
         )
 
     return made(Endpoint), made(Unhurried)
@@ -118,6 +125,11 @@ def shown(call: Call) -> dict[str, Any]:
     # A contract with registered layouts equals no other, and so a task made with it.
     task = call.task and call.task.to_wire()
     return {**vars(call), "pairs": call.pairs, "task": task, "contract": call.contract.layouts}
+
+
+def started(endpoint: Endpoint) -> list[Any]:
+    """The tasks that exist, and what each is known by."""
+    return [(list(endpoint._tasks), [task.to_wire() for task in endpoint.tasks])]
 
 
 TEXTS = ("other", "a b", "a&b=c", "1+1", "测试", "\x00", "%41", "~*", "", None)
@@ -204,9 +216,13 @@ def varied(base: Sent, number: int, way: dict[str, Any]) -> Sent:
     return replace(base, **{**way, "changes": changes})
 
 
-def compare(base: dict[str, Any], steps: Sequence[dict[str, Any] | str]) -> None:
+def compare(
+    base: dict[str, Any],
+    steps: Sequence[dict[str, Any] | str],
+    contract: Contract | None = None,
+) -> None:
     """Take the steps with both endpoints, and see that they do the same."""
-    quick, slow = endpoints()
+    quick, slow = endpoints(contract)
     for number, step in enumerate(steps):
         if isinstance(step, str):
             for endpoint in (quick, slow):
@@ -214,7 +230,7 @@ def compare(base: dict[str, Any], steps: Sequence[dict[str, Any] | str]) -> None
             continue
         request = varied(replace(Sent(), **base), number, step).request(number)
         assert shown(quick.call(request)) == shown(slow.call(request))
-    assert [t.to_wire() for t in quick.tasks] == [t.to_wire() for t in slow.tasks]
+    assert started(quick) == started(slow)
     assert quick.call_count == slow.call_count
 
 
@@ -249,6 +265,23 @@ def test_a_repetition_is_answered_like_any_request(
 ) -> None:
     """Whatever came before: reply, record and tasks are those of an endpoint without memory."""
     compare(base, [*before, SAME, SAME, SAME, *steps])
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"changes": (("AppId", None), ("AppID", "app"))},
+        {"changes": (("AppID", "other"),)},
+        {"changes": (("AppID", "other"),), "first": "AppID"},
+    ],
+    ids=["alias", "both", "alias-first"],
+)
+def test_an_edition_may_have_other_names(way: dict[str, Any]) -> None:
+    """A task is known by its AppId, whatever name that was sent under."""
+    text = files("pytest_rtcmpu.contract").joinpath("2019-05.toml").read_text("utf-8")
+    other = text.replace('name = "AppId"\n', 'name = "AppId"\naliases = ["AppID"]\n')
+    assert other != text
+    compare(way, [SAME, SAME, SAME, SAME, {"changes": (("AppID", "third"),)}], parse(other))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import select
 import signal
 import socket
@@ -1022,6 +1023,32 @@ def test_tls_refuses_and_truncates_the_same(secure: Server, tls: Contexts) -> No
     # Python's own TLS client takes many a reset for an end of file
     with Client(secure, tls[1]) as client, suppress(ConnectionResetError):
         assert client.send(get("/fault")).sock.recv(1) == b""
+
+
+def test_tls_answers_who_has_stopped_talking(secure: Server, tls: Contexts) -> None:
+    """A request that comes together with the client's last words is answered."""
+    arriving, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+    talk = tls[1].wrap_bio(arriving, leaving, server_hostname="127.0.0.1")
+    with socket.create_connection(("127.0.0.1", secure.port), timeout=PATIENCE) as sock:
+        while True:
+            try:
+                talk.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(leaving.read())
+                arriving.write(sock.recv(65536))
+        talk.write(get("/one") + get("/two"))
+        with suppress(ssl.SSLWantReadError):
+            talk.unwrap()
+        sock.sendall(leaving.read())
+        while part := sock.recv(65536):
+            arriving.write(part)
+        arriving.write_eof()
+    received = b""
+    with suppress(ssl.SSLError):  # there is no more
+        while part := talk.read(65536):
+            received += part
+    assert re.findall(rb"/one|/two", received) == [b"/one", b"/two"]
 
 
 def test_tls_survives_clients_without_tls(secure: Server, tls: Contexts) -> None:

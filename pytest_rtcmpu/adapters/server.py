@@ -577,7 +577,12 @@ class _Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Answer what was asked before the client stopped talking."""
         self._eof = True
-        if self._deaf or self._tls:  # TLS connections have no half that could stay open
+        if self._tls:
+            # asyncio leaves no half of a TLS connection open: it is now or never.
+            while self._server._asked:
+                self._server._answer_asked()
+            return False
+        if self._deaf:
             return False
         self._h11.receive_data(b"")
         if not (self._busy or self._blocked or self._queued):

@@ -22,7 +22,7 @@ from pytest_rtcmpu.verification import Blanked, Pair, signature_1_0
 _MOST = 8
 #: A request counts as repeated from its third time on: its expression takes a while to compile.
 _TIMES_BEFORE = 2
-_LONGEST = 4096
+_LONGEST = 2048
 #: The common parameters that differ in each call, after the TaskId.
 _BLANKS = ("SignatureNonce", "Timestamp", "Signature")
 
@@ -128,6 +128,8 @@ class Repeats:
             known for _, known in self._known
         ):
             self._known.append((Repeated(accepted), rest))
+            # Should it be pushed out of those, it has to prove itself again.
+            self._latest = deque((other for other in self._latest if other != rest), _MOST)
 
 
 def _is_regular(target: str, pairs: Sequence[Pair], blanks: Iterable[str]) -> bool:

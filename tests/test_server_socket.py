@@ -934,6 +934,53 @@ print("done")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_reply_that_cannot_be_sent_is_nobody_else_s_trouble(server: Server) -> None:
+    """Whatever a handle returns, those who asked at the same time get their replies."""
+    holds, goes_on = threading.Event(), threading.Event()
+
+    class Duck:
+        status, headers, body = 200, (), b""
+
+    def handle(request: Request) -> Any:
+        if request.target == "/hold":
+            holds.set()
+            assert goes_on.wait(PATIENCE)
+        return Duck() if request.target == "/duck" else echo(request)
+
+    server.handle = handle
+    with Client(server) as first, Client(server) as duck, Client(server) as other:
+        for client in (duck, other):  # they are accepted
+            assert client.ask(get("/a")).body == b"/a"
+        first.send(get("/hold"))
+        assert holds.wait(PATIENCE)
+        duck.send(get("/duck"))
+        other.send(get("/other"))
+        goes_on.set()
+        assert other.reply().body == b"/other"
+        assert first.reply().body == b"/hold"
+        assert duck.rest() == b""
+    (failure,) = server.errors
+    assert failure.request is not None
+    assert failure.request.target == "/duck"
+    server.errors.clear()
+
+
+def test_the_handle_may_drop_all_connections(server: Server) -> None:
+    """disconnect() from within a handle waits for nothing."""
+
+    def handle(request: Request) -> Response:
+        if request.target == "/drop":
+            server.disconnect()
+        return echo(request)
+
+    server.handle = handle
+    with Client(server) as client:
+        client.send(get("/drop"))
+        with suppress(ConnectionResetError):
+            assert client.rest() == b""
+    assert ask(server, get("/next")).body == b"/next"
+
+
 def test_a_server_that_dies_says_of_what(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """serve_forever() ends in order when it is told to, and with an exception otherwise."""
     main = server._main

@@ -89,7 +89,8 @@ class Server:
     """Serve ``handle`` on a socket of this machine until stopped.
 
     ``handle`` runs in the server's thread, one call at a time; it may be exchanged at any moment
-    by assigning ``server.handle``. ``errors`` lists what it raised; such a request is answered
+    by assigning ``server.handle``. Requests that have arrived together are all handled before the
+    first of their replies is sent. ``errors`` lists what it raised; such a request is answered
     with a plain 500.
     """
 
@@ -178,6 +179,10 @@ class Server:
         """
         loop, thread = self._loop, self._thread
         if loop is None or thread is None:
+            return
+        if thread is threading.current_thread():  # a handle asks, and cannot wait for itself
+            for connection in tuple(self._connections):
+                connection.abort()
             return
         dropped = threading.Event()
 
@@ -313,7 +318,11 @@ class Server:
         asked, self._asked = self._asked, []
         answers = [self._answer(request, framing) for _, request, framing in asked]
         for (connection, request, _), answer in zip(asked, answers, strict=True):
-            connection.reply(request, *answer)
+            try:
+                connection.reply(request, *answer)
+            except Exception as exc:  # the others' replies come after it
+                self._record(request, exc)
+                connection.abort()
 
     def _answer(self, request: Request, framing: _Framing) -> tuple[Response, _Reply]:
         """Call ``handle`` and frame what it returns; whatever fails becomes a recorded 500."""
@@ -827,5 +836,6 @@ class _Connection(asyncio.BufferedProtocol):
     def _reset(self) -> None:
         self._deaf = True
         connection = self._transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if connection is not None and not self._transport.is_closing():
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.abort()

@@ -128,8 +128,6 @@ class Repeats:
             known for _, known in self._known
         ):
             self._known.append((Repeated(accepted), rest))
-            # Should it be pushed out of those, it has to prove itself again.
-            self._latest = deque((other for other in self._latest if other != rest), _MOST)
 
 
 def _is_regular(target: str, pairs: Sequence[Pair], blanks: Iterable[str]) -> bool:

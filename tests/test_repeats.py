@@ -333,17 +333,6 @@ def test_tasks_that_all_differ_are_not_kept() -> None:
     assert not endpoint._repeats._known
 
 
-def test_what_was_pushed_out_is_not_known_by_one_call(judged: list[object]) -> None:
-    """More tasks by turns than are kept do not compile an expression for each call."""
-    endpoint, _ = endpoints()
-    for number in range(27):
-        call(endpoint, number, changes=(("ChannelId", str(number // 3)),))
-    judged.clear()
-    for number in range(27, 32):
-        call(endpoint, number, changes=(("ChannelId", "0"),))
-    assert len(judged) == 3
-
-
 def test_a_long_request_is_not_compiled(judged: list[object]) -> None:
     """An expression of thousands of characters would cost more than it saves."""
     endpoint, _ = endpoints()

@@ -49,6 +49,7 @@ def _pair(piece: str) -> tuple[str, str]:
 
 #: All but the id, the nonce and the signature of a call is as it was in the one before.
 _short_pair = lru_cache(maxsize=2048)(_pair)
+#: Longer ones are not kept: they could fill the memory.
 _SHORT = 256
 
 
@@ -78,6 +79,7 @@ def format_timestamp(moment: datetime, contract: Contract) -> str:
 def parse_timestamp(text: str, contract: Contract) -> datetime | None:
     """Return the moment of a wire timestamp, or ``None`` when it is not of the documented form."""
     service = contract.service
+    # Cut where it is long already, so that no endless text is kept: none of those is a timestamp.
     return _moment(text[:_SHORT], service.timestamp_pattern, service.timestamp_format)
 
 

@@ -181,14 +181,12 @@ class Server:
         if loop is None or thread is None:
             return
         if thread is threading.current_thread():  # a handle asks, and cannot wait for itself
-            for connection in tuple(self._connections):
-                connection.abort()
+            self._abort_all()
             return
         dropped = threading.Event()
 
         def drop() -> None:
-            for connection in tuple(self._connections):
-                connection.abort()
+            self._abort_all()
             # What the end of a connection leaves to be done is done in the loop's next turn.
             loop.call_soon(dropped.set)
 
@@ -196,6 +194,10 @@ class Server:
             loop.call_soon_threadsafe(drop)
             while thread.is_alive() and not dropped.wait(0.1):
                 pass
+
+    def _abort_all(self) -> None:
+        for connection in tuple(self._connections):
+            connection.abort()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -291,8 +293,7 @@ class Server:
             await asyncio.sleep(0)
         server.close()
         while self._connections:
-            for connection in tuple(self._connections):
-                connection.abort()
+            self._abort_all()
             await asyncio.sleep(0)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -306,9 +307,9 @@ class Server:
     def _ask(self, connection: _Connection, request: Request, framing: _Framing) -> None:
         """Have a request answered when all that has arrived by now is read.
 
-        To read what came from all clients, then to answer it, then to send the replies takes half
-        the time of doing the three for one client after the other: each stage finds its code in
-        the processor's caches.
+        To do the three for one client after the other costs half as much again as to read what came
+        from all, then to answer it, then to send the replies: each stage finds its code in the
+        processor's caches.
         """
         self._asked.append((connection, request, framing))
         if len(self._asked) == 1:
@@ -479,6 +480,7 @@ def _short_decoded(name: bytes, value: bytes) -> tuple[str, str]:
     return name.decode("latin-1"), value.decode("latin-1")
 
 
+#: Longer ones are not kept: they could fill the memory.
 _SHORT = 256
 
 

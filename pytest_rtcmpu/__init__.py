@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.client import Client, Reply
-    from pytest_rtcmpu.credentials import Credentials, Secret
     from pytest_rtcmpu.endpoint import Call, Endpoint
     from pytest_rtcmpu.errors import (
         APIError,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
         UndocumentedError,
         UnreadableReply,
     )
-    from pytest_rtcmpu.messages import Request, Response
     from pytest_rtcmpu.model import (
         MediaEncode,
         SourceType,
@@ -38,10 +36,12 @@ if TYPE_CHECKING:
         rgb,
         rgb_components,
     )
+    from pytest_rtcmpu.values.credentials import Credentials, Secret
+    from pytest_rtcmpu.values.messages import Request, Response
 
 _HOMES = {
     "client": ("Client", "Reply"),
-    "credentials": ("Credentials", "Secret"),
+    "values.credentials": ("Credentials", "Secret"),
     "endpoint": ("Call", "Endpoint"),
     "errors": (
         "APIError",
@@ -58,7 +58,7 @@ _HOMES = {
         "UndocumentedError",
         "UnreadableReply",
     ),
-    "messages": ("Request", "Response"),
+    "values.messages": ("Request", "Response"),
     "model": (
         "MediaEncode",
         "SourceType",

@@ -29,7 +29,7 @@ from pytest_rtcmpu.contract import ContractError
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.known_failures import Known
     from pytest_rtcmpu.checks.run import Progress, Settings
-    from pytest_rtcmpu.checks.targets import Target
+    from pytest_rtcmpu.checks.testees.targets import Target
 
 HELD, BROKEN, COULD_NOT_RUN = 0, 1, 2
 #: As wide as the lines of a summary get where nobody says how wide the page is.
@@ -78,8 +78,8 @@ def _check(arguments: list[str]) -> int:
     from pytest_rtcmpu.checks import known_failures
     from pytest_rtcmpu.checks.case_files import FOLDER
     from pytest_rtcmpu.checks.run import Settings, run_bench
-    from pytest_rtcmpu.checks.targets import credentials_from
     from pytest_rtcmpu.report import check_path
+    from pytest_rtcmpu.values.credentials import credentials_from
 
     parser = argparse.ArgumentParser(
         prog="rtcmpu check",
@@ -236,7 +236,7 @@ def _tell(
 
 def _targets(words: Sequence[str], command: Sequence[str]) -> tuple[Target, ...]:
     """Return what the arguments name; ``command`` is what stands after ``--``."""
-    from pytest_rtcmpu.checks import targets
+    from pytest_rtcmpu.checks.testees import targets
 
     subject, *names = words or [""]
     if not all(words) or (subject in ("client", "endpoint") and not (names or command)):
@@ -263,7 +263,7 @@ def _unique(targets: Iterable[Target]) -> tuple[Target, ...]:
 def _selected(targets: tuple[Target, ...], settings: Settings) -> tuple[Target, ...]:
     """Return the targets that the settings select a check for, once their names are right."""
     from pytest_rtcmpu.checks.run import planned
-    from pytest_rtcmpu.checks.targets import OWN
+    from pytest_rtcmpu.checks.testees.targets import OWN
 
     selected = tuple(target for target in targets if planned(target.subject, settings))
     if not selected or (selected != targets and targets != OWN):
@@ -317,7 +317,8 @@ class _Progress:
 def _replay(arguments: list[str]) -> int:
     from pytest_rtcmpu.checks import case_files
     from pytest_rtcmpu.checks.run import Settings
-    from pytest_rtcmpu.checks.targets import OPTIONS, credentials_from
+    from pytest_rtcmpu.checks.testees.targets import OPTIONS
+    from pytest_rtcmpu.values.credentials import credentials_from
 
     parser = argparse.ArgumentParser(
         prog="rtcmpu replay",
@@ -385,7 +386,7 @@ def _print_contract(arguments: list[str]) -> int:
 
 
 def _serve(arguments: list[str]) -> int:
-    from pytest_rtcmpu.serve import main
+    from pytest_rtcmpu.server.command import main
 
     return main(arguments)
 

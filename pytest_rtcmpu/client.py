@@ -15,13 +15,14 @@ import requests
 import urllib3
 
 from pytest_rtcmpu import contract as _contract
-from pytest_rtcmpu import errors, rules, signing, wire
+from pytest_rtcmpu import errors, rules, wire
 from pytest_rtcmpu.contract import Contract
-from pytest_rtcmpu.credentials import REDACTED, Credentials
-from pytest_rtcmpu.messages import Request, Response
 from pytest_rtcmpu.model import StartMPUTask
-from pytest_rtcmpu.redaction import redact_everywhere
 from pytest_rtcmpu.rules import Pairs
+from pytest_rtcmpu.signatures import sign as signing
+from pytest_rtcmpu.values.credentials import REDACTED, Credentials
+from pytest_rtcmpu.values.messages import Request, Response
+from pytest_rtcmpu.values.redaction import redact_everywhere
 
 Signature = Literal["1.0", "v3"]
 Method = Literal["GET", "POST"]

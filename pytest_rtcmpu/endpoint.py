@@ -19,22 +19,22 @@ from typing import Literal
 
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import faults, rules, wire
-from pytest_rtcmpu.autopsy import Autopsy, autopsy
 from pytest_rtcmpu.contract import Clause, Contract, ContractError, ErrorRow
-from pytest_rtcmpu.credentials import TEST_CREDENTIALS, Credentials, Secret
 from pytest_rtcmpu.errors import InvalidTask, RTCMPUWarning, SignatureWarning, SilenceWarning
-from pytest_rtcmpu.messages import Request, Response
 from pytest_rtcmpu.model import StartMPUTask
-from pytest_rtcmpu.redaction import redact_everywhere
 from pytest_rtcmpu.repeats import Accepted, Repeated, Repeats
 from pytest_rtcmpu.rules import Note, Pairs, Problem
-from pytest_rtcmpu.verification import (
+from pytest_rtcmpu.signatures.autopsy.search import Autopsy, autopsy
+from pytest_rtcmpu.signatures.verify import (
     Authorization,
     Verdict,
     parse_authorization,
     verify_1_0,
     verify_v3,
 )
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials, Secret
+from pytest_rtcmpu.values.messages import Request, Response
+from pytest_rtcmpu.values.redaction import redact_everywhere
 from pytest_rtcmpu.wire import decode
 
 SignatureKind = Literal["1.0", "v3"]

@@ -47,6 +47,10 @@ class InvalidTask(RTCMPUError, ValueError):
         return (type(self), (self.problems,))
 
 
+class CannotRun(Exception):
+    """The checks could not be run: a bad target, an endpoint out of reach, nothing selected."""
+
+
 class TransportError(RTCMPUError, ConnectionError):
     """No reply came: the host was not reached, or the connection broke."""
 

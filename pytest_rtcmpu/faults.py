@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import overload
 
-from pytest_rtcmpu.messages import Response
+from pytest_rtcmpu.values.messages import Response
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pytest_rtcmpu.credentials import Secret
-from pytest_rtcmpu.messages import Request
 from pytest_rtcmpu.rules import Note
-from pytest_rtcmpu.verification import Blanked, Pair, signature_1_0
+from pytest_rtcmpu.signatures.verify import Blanked, Pair, signature_1_0
+from pytest_rtcmpu.values.credentials import Secret
+from pytest_rtcmpu.values.messages import Request
 
 #: How many of the latest requests are looked at for repetitions, and how many may be known.
 _MOST = 8

@@ -26,10 +26,10 @@ from hypothesis.errors import InvalidArgument
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import rules, wire
 from pytest_rtcmpu.contract import Clause, Contract, Parameter
-from pytest_rtcmpu.credentials import Credentials, Secret
 from pytest_rtcmpu.errors import APIError
 from pytest_rtcmpu.model import MediaEncode, SourceType, StartMPUTask, TaskProfile, UserPane
 from pytest_rtcmpu.rules import Pairs, Problem
+from pytest_rtcmpu.values.credentials import Credentials, Secret
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.client import Client, Envelope, Reply

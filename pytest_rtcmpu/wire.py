@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import UnreadableReply
-from pytest_rtcmpu.messages import Request
+from pytest_rtcmpu.values.messages import Request
 
 FORM = "application/x-www-form-urlencoded"
 #: The root of an XML failure (S2 111550).

@@ -24,9 +24,9 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import Retry
 
 from pytest_rtcmpu import Client, Credentials, Endpoint, GatewayError, Response, TransportError
-from pytest_rtcmpu.adapters.responses import Route, mocked, to_request
-from pytest_rtcmpu.adapters.server import Server
+from pytest_rtcmpu.mock.door import Route, mocked, to_request
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.server.http import Server
 
 NOW = datetime(2019, 5, 20, 12, 0, 0, tzinfo=UTC)
 URL = "https://rtc.aliyuncs.com/"

@@ -15,11 +15,11 @@ from urllib.parse import parse_qsl, quote, quote_plus
 
 import pytest
 
-from pytest_rtcmpu.autopsy import Autopsy, autopsy
-from pytest_rtcmpu.credentials import Secret
-from pytest_rtcmpu.messages import Request
-from pytest_rtcmpu.mistakes import MISTAKES
-from pytest_rtcmpu.verification import verify_1_0, verify_v3
+from pytest_rtcmpu.signatures.autopsy.mistakes import MISTAKES
+from pytest_rtcmpu.signatures.autopsy.search import Autopsy, autopsy
+from pytest_rtcmpu.signatures.verify import verify_1_0, verify_v3
+from pytest_rtcmpu.values.credentials import Secret
+from pytest_rtcmpu.values.messages import Request
 
 SECRETS = ["testsecret", "s3cr3t/With+Signs==", "密钥 topsecret"]
 

@@ -8,16 +8,16 @@ from contextlib import closing
 import pytest
 
 from pytest_rtcmpu import contract, rules
-from pytest_rtcmpu.adapters.server import Server
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.client import CLIENT_CHECKS
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.endpoint import ENDPOINT_CHECKS
 from pytest_rtcmpu.checks.run import ClientBench, EndpointBench, Settings, planned, run_bench
-from pytest_rtcmpu.checks.testee import CallableTestee
+from pytest_rtcmpu.checks.testees.protocol import CallableTestee
 from pytest_rtcmpu.client import Client
-from pytest_rtcmpu.credentials import Credentials
 from pytest_rtcmpu.endpoint import Endpoint
+from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.values.credentials import Credentials
 
 CONTRACT = contract.load()
 CHECKS = {"client": CLIENT_CHECKS, "endpoint": ENDPOINT_CHECKS}

@@ -17,7 +17,8 @@ import pytest
 from pytest_rtcmpu import cli, contract
 from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Finding, check_id
 from pytest_rtcmpu.checks.run import Settings
-from pytest_rtcmpu.checks.targets import Target, credentials_from
+from pytest_rtcmpu.checks.testees.targets import Target
+from pytest_rtcmpu.values.credentials import credentials_from
 
 CONTRACT = contract.load()
 CLAUSE = "media-encode.zero"

@@ -22,9 +22,9 @@ from requests.adapters import BaseAdapter
 
 from pytest_rtcmpu import errors
 from pytest_rtcmpu.client import Client, Envelope
-from pytest_rtcmpu.credentials import Credentials
-from pytest_rtcmpu.messages import Request
 from pytest_rtcmpu.model import StartMPUTask, UserPane, example_task
+from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.messages import Request
 from pytest_rtcmpu.wire import parse_pairs
 
 CREDENTIALS = Credentials("testid", "testsecret", "token+/=~*")

@@ -28,7 +28,7 @@ import os
 from pytest_rtcmpu import contract
 from pytest_rtcmpu.checks import run
 from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Finding, check_id
-from pytest_rtcmpu.credentials import TEST_CREDENTIALS
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
 def told(name):
     return os.environ.get(f"FAKE_{name}", "").split()
@@ -80,7 +80,7 @@ run.ClientBench, run.EndpointBench = FakeClientBench, FakeEndpointBench
 
 #: Three checks of a client whose class is filled in.
 CLIENT = f"""
-from pytest_rtcmpu.testing import ClientContract
+from pytest_rtcmpu.plugin.testing import ClientContract
 
 class TestMyClient(ClientContract):
     phases = ("documented",)
@@ -124,7 +124,7 @@ def node(clause: str, phase: str = "documented", owner: str = "TestMyClient") ->
 def test_each_check_is_a_test_named_after_its_clause(run):
     """A filled-in class is as many tests as there are checks, in all phases."""
     result = run(
-        "from pytest_rtcmpu.testing import ClientContract, EndpointContract\n"
+        "from pytest_rtcmpu.plugin.testing import ClientContract, EndpointContract\n"
         "class TestIt(ClientContract): pass\n"
         "class TestThat(EndpointContract): pass\n",
         "--collect-only",
@@ -304,7 +304,7 @@ FIXTURES = {
     "a command": f"return {[sys.executable, 'testee.py']!r}",
     "a command line": f"return {f'{sys.executable} testee.py'!r}",
     "a testee": (
-        "from pytest_rtcmpu.adapters.line_protocol import CommandTestee\n"
+        "from pytest_rtcmpu.checks.testees.command import CommandTestee\n"
         f"        yield CommandTestee({[sys.executable, 'testee.py']!r})"
     ),
 }
@@ -360,7 +360,7 @@ URLS = {
 @pytest.mark.parametrize("body", URLS.values(), ids=URLS)
 def test_an_endpoint_is_named_by_its_url(run, body):
     """The URL is an attribute, a method, a property or a fixture."""
-    head = "import pytest\nfrom pytest_rtcmpu.testing import EndpointContract\n"
+    head = "import pytest\nfrom pytest_rtcmpu.plugin.testing import EndpointContract\n"
     settings = f"    phases = ('documented',)\n    clauses = ('{CLAUSE}', 'format.json')\n"
     result = run(f"{head}class TestIt(EndpointContract):\n{settings}{body}\n")
     result.assert_outcomes(passed=2)
@@ -382,7 +382,7 @@ def test_an_endpoint_is_named_by_its_url(run, body):
 )
 def test_a_url_that_is_none_is_explained(run, body, why):
     """A missing URL, and one that changes while the class runs, are said."""
-    head = "import pytest\nfrom pytest_rtcmpu.testing import EndpointContract\n"
+    head = "import pytest\nfrom pytest_rtcmpu.plugin.testing import EndpointContract\n"
     settings = f"    phases = ('documented',)\n    clauses = ('{CLAUSE}', 'format.json')\n"
     result = run(f"{head}class TestIt(EndpointContract):\n{settings}{body}\n")
     assert result.ret == 1
@@ -485,7 +485,7 @@ def test_a_real_client_and_a_real_endpoint(run):
     """The package's own client and endpoint hold, in a class and by option."""
     result = run(
         "from pytest_rtcmpu.checks import own\n"
-        "from pytest_rtcmpu.testing import ClientContract\n"
+        "from pytest_rtcmpu.plugin.testing import ClientContract\n"
         "class TestOwn(ClientContract):\n"
         "    def start(self, params, **given):\n"
         "        return own.start(params, **given)\n",

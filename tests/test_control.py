@@ -12,9 +12,9 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from pytest_rtcmpu import Client, Credentials, Endpoint, Request, Response, faults
-from pytest_rtcmpu.adapters.control import _ROUTES, PREFIX, Control, is_loopback
-from pytest_rtcmpu.credentials import REDACTED
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.server.control import _ROUTES, PREFIX, Control, is_loopback
+from pytest_rtcmpu.values.credentials import REDACTED
 
 NOW = datetime(2019, 5, 20, 12, 0, 0, tzinfo=UTC)
 TASK = example_task()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pytest_rtcmpu.client import Client
-from pytest_rtcmpu.credentials import TEST_CREDENTIALS, Credentials, Secret
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials, Secret
 
 #: Letters that every encoding leaves as they are: they must stand nowhere.
 MARK = "Qx7"
@@ -156,7 +156,7 @@ from keys import credentials
 from requests.adapters import BaseAdapter
 
 from pytest_rtcmpu import Client
-from pytest_rtcmpu.messages import Request
+from pytest_rtcmpu.values.messages import Request
 from pytest_rtcmpu.model import example_task
 
 FORMS = [

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from pytest_rtcmpu import Client, Credentials, cli
-from pytest_rtcmpu.adapters.control import _ROUTES
-from pytest_rtcmpu.adapters.served import ServedEndpoint
-from pytest_rtcmpu.adapters.server import DEFAULT_LIMITS
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.server.control import _ROUTES
+from pytest_rtcmpu.server.http import DEFAULT_LIMITS
+from pytest_rtcmpu.server.served import ServedEndpoint
 
 PAGE = (Path(__file__).parent.parent / "docs" / "server.md").read_text("utf-8")
 
@@ -80,7 +80,7 @@ def test_every_route_is_on_the_page() -> None:
 
 def test_every_field_of_a_call_is_on_the_page(running: ServedEndpoint) -> None:
     """The table of a call's fields names each, and no other."""
-    from pytest_rtcmpu.adapters.record import call_record
+    from pytest_rtcmpu.server.record import call_record
 
     table = PAGE.partition("A call as JSON:")[2].partition("\n\nSecrets")[0]
     named = {

@@ -32,10 +32,10 @@ from pytest_rtcmpu import (
     faults,
 )
 from pytest_rtcmpu import endpoint as endpoint_module
-from pytest_rtcmpu.adapters.responses import mocked
 from pytest_rtcmpu.client import Envelope
 from pytest_rtcmpu.contract import ContractError
 from pytest_rtcmpu.errors import RTCMPUWarning, SignatureWarning, SilenceWarning
+from pytest_rtcmpu.mock.door import mocked
 
 NOW = datetime(2019, 5, 20, 12, 0, 0, tzinfo=UTC)
 KEY = Credentials("testid", "testsecret")

@@ -21,10 +21,10 @@ from pytest_rtcmpu import (
     UnreadableReply,
     faults,
 )
-from pytest_rtcmpu.adapters.responses import Route, mocked
-from pytest_rtcmpu.adapters.server import Server
 from pytest_rtcmpu.errors import InternalError, RTCMPUError, TaskExisted
+from pytest_rtcmpu.mock.door import Route, mocked
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.server.http import Server
 
 NOW = datetime(2019, 5, 20, 12, 0, 0, tzinfo=UTC)
 TASK = example_task()

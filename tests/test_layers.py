@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,31 +16,24 @@ import pytest_rtcmpu
 NAME = "pytest_rtcmpu"
 PACKAGE = Path(pytest_rtcmpu.__file__).parent
 
-#: The floors of the house, lowest first; an import goes down, or stays in its folder.
+#: The rooms, lowest floor first: a folder, or a module that stands alone. An import goes down, or
+#: stays in its room. docs/design.md's table has the same rooms in the same order.
 FLOORS = (
-    ("contract", "credentials", "messages"),
-    ("errors", "rules", "signing", "verification", "faults", "redaction", "adapters.environment"),
-    ("model", "wire", "mistakes"),
-    ("client", "autopsy", "repeats"),
+    ("contract",),
+    ("rules", "errors"),
+    ("values",),
+    ("model", "wire", "faults", "signatures"),
+    ("client", "repeats"),
     ("endpoint",),
-    ("adapters.responses", "adapters.server", "strategies"),
+    ("strategies", "mock"),
+    ("server",),
     ("hypothesis_entry", "checks"),
-    ("adapters.line_protocol", "report", "explain"),
-    ("adapters.record",),
-    ("adapters.page",),
-    ("adapters.control",),
-    ("adapters.served", "serve"),
-    ("checks.plan",),  # what pytest is asked to check: for the plugin, not for the checks
-    ("plugin", "cli"),
+    ("report", "explain"),
+    ("plugin",),
+    ("testing", "cli", "adapters"),
     ("__main__",),
 )
-FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
-#: Modules that are the plugin's: what only a run that checks something imports.
-PLUGINS_OWN = ("checks_plugin", "checks_items", "testing")
-#: A floor that may be stepped over, and why.
-EXCEPTIONS = {
-    ("checks", "adapters.line_protocol"): "a target named by a command is made when asked for",
-}
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def name_of(path: Path) -> str:
@@ -94,10 +88,8 @@ def own_imports(name: str) -> set[str]:
 
 
 def room_of(name: str) -> str:
-    """Return the entry of the floors' table that a module belongs to."""
-    if name in PLUGINS_OWN:
-        return "plugin"
-    return name if name in FLOOR_OF else name.partition(".")[0]
+    """Return the room of a module: its folder, or itself."""
+    return name.partition(".")[0]
 
 
 def reached_from(name: str) -> set[str]:
@@ -120,25 +112,31 @@ def importers_of(library: str) -> set[str]:
     }
 
 
-INHABITED = [name for name in MODULES if name not in ("", "adapters")]
-
-
-@pytest.mark.parametrize("name", INHABITED)
+@pytest.mark.parametrize("name", [name for name in MODULES if name])
 def test_imports_go_down(name: str) -> None:
-    """A module imports modules of lower floors, and those of its own folder."""
+    """A module imports from lower floors, and from its own room: inside functions too."""
     room = room_of(name)
     assert room in FLOOR_OF, f"give {name} a floor"
-    for imported in own_imports(name) - {"adapters"}:
+    for imported in own_imports(name):
         other = room_of(imported)
-        if other != room and (room, other) not in EXCEPTIONS:
-            assert FLOOR_OF[other] < FLOOR_OF[room], f"{name} imports {imported}"
+        assert other == room or FLOOR_OF[other] < FLOOR_OF[room], f"{name} imports {imported}"
 
 
-@pytest.mark.parametrize(("room", "other"), EXCEPTIONS)
-def test_an_exception_is_still_needed(room: str, other: str) -> None:
-    """An exception that nobody needs any more fails."""
-    users = [name for name in INHABITED if room_of(name) == room and other in own_imports(name)]
-    assert users
+def test_no_room_is_on_the_floors_and_not_in_the_house() -> None:
+    """Every room of the table exists."""
+    assert set(FLOOR_OF) == {room_of(name) for name in MODULES if name}
+
+
+def test_the_designs_table_has_the_same_rooms_on_the_same_floors() -> None:
+    """docs/design.md draws the house as it is."""
+    page = (PACKAGE.parent / "docs" / "design.md").read_text("utf-8")
+    drawn: list[list[str]] = []
+    for floor, room in re.findall(r"^\| (\d*) ?\| `(\w+)/?` \|", page, re.MULTILINE):
+        if floor:
+            assert int(floor) == len(drawn)
+            drawn.append([])
+        drawn[-1].append(room)
+    assert [tuple(rooms) for rooms in drawn] == list(FLOORS)
 
 
 def test_the_package_itself_imports_nothing_of_its_own() -> None:
@@ -148,18 +146,20 @@ def test_the_package_itself_imports_nothing_of_its_own() -> None:
 
 def test_signing_stands_on_credentials_alone() -> None:
     """The signer knows nothing of the contract, the wire or the endpoint."""
-    assert own_imports("signing") == {"credentials"}
+    assert own_imports("signatures.sign") == {"values.credentials"}
 
 
-@pytest.mark.parametrize("name", ["verification", "autopsy", "endpoint"])
+@pytest.mark.parametrize("name", ["signatures.verify", "signatures.autopsy.search", "endpoint"])
 def test_the_verifier_never_reaches_the_signer(name: str) -> None:
     """A shared mistake must not cancel out: the endpoint's side does not import the client's."""
-    assert not reached_from(name) & {"signing", "client"}
+    assert not reached_from(name) & {"signatures.sign", "client"}
 
 
 def test_the_client_never_reaches_the_endpoint() -> None:
     """The client's side does not import the endpoint's."""
-    assert not reached_from("client") & {"verification", "autopsy", "mistakes", "endpoint"}
+    reached = reached_from("client")
+    assert "endpoint" not in reached
+    assert {name for name in reached if room_of(name) == "signatures"} == {"signatures.sign"}
 
 
 def test_the_endpoint_knows_no_adapter_and_no_http_library() -> None:
@@ -168,16 +168,16 @@ def test_the_endpoint_knows_no_adapter_and_no_http_library() -> None:
         full.partition(".")[0] for name in reached_from("endpoint") for full in IMPORTS[name]
     }
     assert not libraries & {"requests", "responses", "urllib3", "http", "h11", "socket", "asyncio"}
-    assert not any(name.startswith("adapters") for name in reached_from("endpoint"))
+    assert not {room_of(name) for name in reached_from("endpoint")} & {"mock", "server"}
 
 
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("requests", {"client", "adapters.responses"}),
-        ("urllib3", {"client", "adapters.responses"}),
-        ("responses", {"adapters.responses"}),
-        ("h11", {"adapters.server"}),
+        ("requests", {"client", "mock"}),
+        ("urllib3", {"client", "mock"}),
+        ("responses", {"mock"}),
+        ("h11", {"server"}),
         ("hypothesis", {"strategies", "hypothesis_entry", "checks"}),
     ],
 )
@@ -188,7 +188,10 @@ def test_a_library_lives_in_its_rooms(library: str, rooms: set[str]) -> None:
 
 def test_nobody_imports_the_plugin() -> None:
     """The plugin is pytest's entry; nothing else uses it."""
-    assert [name for name in MODULES if "plugin" in own_imports(name)] == []
+    users = {
+        room_of(name) for name in MODULES for each in own_imports(name) if room_of(each) == "plugin"
+    }
+    assert users == {"plugin", "testing"}
 
 
 def test_imports_for_type_checkers_do_not_count() -> None:
@@ -201,6 +204,8 @@ def test_imports_for_type_checkers_do_not_count() -> None:
     assert imports_of(code) == {"typing.TYPE_CHECKING", "b", "c.d"}
 
 
+#: What everybody loads who has the package installed.
+LIGHT = ("plugin", "plugin.checks", "plugin.running")
 HEAVY = ("hypothesis", "requests", "responses", "urllib3", "h11", f"{NAME}.contract")
 
 
@@ -217,7 +222,7 @@ def test_an_installed_plugin_loads_nothing_heavy(module: str) -> None:
     )
     heavy, own = done.stdout.splitlines()
     assert heavy == "[]"
-    assert set(ast.literal_eval(own)) <= {NAME, module, f"{NAME}.checks_plugin"}
+    assert set(ast.literal_eval(own)) <= {NAME, *(f"{NAME}.{each}" for each in LIGHT)}
 
 
 def test_hypothesis_alone_loads_no_http_library() -> None:

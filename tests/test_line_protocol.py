@@ -13,10 +13,10 @@ from contextlib import closing
 
 import pytest
 
-from pytest_rtcmpu.adapters.line_protocol import LONGEST_LINE, CommandTestee, serve_testee
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.checks.testee import Outcome
-from pytest_rtcmpu.credentials import Credentials
+from pytest_rtcmpu.checks.testees.command import LONGEST_LINE, CommandTestee, serve_testee
+from pytest_rtcmpu.checks.testees.protocol import Outcome
+from pytest_rtcmpu.values.credentials import Credentials
 
 CREDENTIALS = Credentials("testid", "s3cret/+", "t0ken")
 PARAMS = {"AppId": "中文😀\n", "LayoutIds": [1, 2], "UserPanes": [{"PaneId": 0}]}
@@ -342,7 +342,7 @@ def test_a_python_testee_answers(capsys):
 def test_a_python_testee_may_print():
     """What a Python testee or its libraries print to stdout goes to stderr, not into an answer."""
     program = (
-        "from pytest_rtcmpu.adapters.line_protocol import serve_testee\n"
+        "from pytest_rtcmpu.checks.testees.command import serve_testee\n"
         "import os\n"
         "def start(params, *, endpoint, credentials, timeout):\n"
         "    print('noise'); os.write(1, b'more noise')\n"

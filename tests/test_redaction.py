@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 import pytest
 
 from pytest_rtcmpu import Request, Secret
-from pytest_rtcmpu.credentials import REDACTED
-from pytest_rtcmpu.redaction import redact_everywhere, redact_query, tokens_of
+from pytest_rtcmpu.values.credentials import REDACTED
+from pytest_rtcmpu.values.redaction import redact_everywhere, redact_query, tokens_of
 
 TOKEN = 'CA+I/S= "ä&<'
 SECRETS = (Secret(TOKEN),)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_rtcmpu import Credentials, Endpoint, Request, faults, rules, wire
 from pytest_rtcmpu.contract import Contract, parse
 from pytest_rtcmpu.endpoint import Call
-from pytest_rtcmpu.signing import percent_encode, sign
+from pytest_rtcmpu.signatures.sign import percent_encode, sign
 
 NOW = datetime(2019, 5, 20, 12, 0, 0, tzinfo=UTC)
 KEY = Credentials("testid", "testsecret")

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from reports import both, broken, everything, held, of, run, subject_run
 
 from pytest_rtcmpu.contract import parse
-from pytest_rtcmpu.credentials import Secret
 from pytest_rtcmpu.report import check_path, ledgers, summary, write
 from pytest_rtcmpu.report.github import annotate
 from pytest_rtcmpu.report.html import to_html
 from pytest_rtcmpu.report.json_report import dumps, to_json
 from pytest_rtcmpu.report.junit import to_junit
+from pytest_rtcmpu.values.credentials import Secret
 
 FAILING = of("client")[0]
 STARTS = {"json": b"{", "html": b"<!doctype html>", "xml": b"<?xml", "JSON": b"{"}

@@ -7,7 +7,7 @@ from reports import both, broken, everything, held, of, run, subject_run
 
 from pytest_rtcmpu.report import ledgers, summary
 from pytest_rtcmpu.report.terminal import SCREEN
-from pytest_rtcmpu.report.text import cells, pad, shorten, visible
+from pytest_rtcmpu.values.text import cells, pad, shorten, visible
 
 FAILING = of("client")
 READINGS = of("client", breach="report")

@@ -22,8 +22,8 @@ from pytest_rtcmpu import (
     UnreadableReply,
     faults,
 )
-from pytest_rtcmpu.adapters.served import ServedEndpoint
 from pytest_rtcmpu.errors import GatewayError, InternalError, SignatureWarning, TaskExisted
+from pytest_rtcmpu.server.served import ServedEndpoint
 
 Run = Callable[..., pytest.RunResult]
 PATIENCE = 20

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import pytest
 
 from pytest_rtcmpu import Client, Credentials, Endpoint
-from pytest_rtcmpu.adapters.control import Control
-from pytest_rtcmpu.adapters.server import Limits, Server
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.server.control import Control
+from pytest_rtcmpu.server.http import Limits, Server
 
 PATIENCE = 60
 SECRET = "the-access-key-secret/+="

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from pytest_rtcmpu.adapters.server import Limits, Server
-from pytest_rtcmpu.messages import Delivery, Request, Response
+from pytest_rtcmpu.server.http import Limits, Server
+from pytest_rtcmpu.values.messages import Delivery, Request, Response
 
 PATIENCE = 20  # seconds a socket may block, so that nothing can hang the run
 MIB = 1 << 20
@@ -926,8 +926,8 @@ def test_the_handle_may_be_exchanged(server: Server) -> None:
 
 
 SERVE = """
-from pytest_rtcmpu.adapters.server import Server
-from pytest_rtcmpu.messages import Response
+from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.values.messages import Response
 Server(lambda request: Response(status=200)).serve_forever(lambda url: print(url, flush=True))
 print("done")
 """

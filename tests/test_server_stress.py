@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from pytest_rtcmpu import Client, Credentials, Endpoint
-from pytest_rtcmpu.adapters.control import Control
-from pytest_rtcmpu.adapters.server import Server
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.server.control import Control
+from pytest_rtcmpu.server.http import Server
 
 PATIENCE = 60
 KEY = Credentials("testid", "testsecret")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pytest_rtcmpu import contract
-from pytest_rtcmpu.adapters import line_protocol
-from pytest_rtcmpu.adapters.line_protocol import CommandTestee
 from pytest_rtcmpu.checks.run import ClientBench, Settings, run_bench
-from pytest_rtcmpu.credentials import TEST_CREDENTIALS
+from pytest_rtcmpu.checks.testees import command as line_protocol
+from pytest_rtcmpu.checks.testees.command import CommandTestee
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
 DOCS = Path(__file__).parent.parent / "docs"
 TESTEES = DOCS / "testees"
@@ -67,7 +67,7 @@ def test_the_published_node_client_is_judged_truly(node_testee):
 def test_our_client_holds_every_clause_over_the_line_protocol():
     """The package's own client, served by ``serve_testee``, breaks nothing."""
     program = (
-        "from pytest_rtcmpu.adapters.line_protocol import serve_testee\n"
+        "from pytest_rtcmpu.checks.testees.command import serve_testee\n"
         "from pytest_rtcmpu.checks.own import start\n"
         "serve_testee(start)"
     )

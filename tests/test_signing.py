@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_rtcmpu import signing
-from pytest_rtcmpu.credentials import Secret
+from pytest_rtcmpu.signatures import sign as signing
+from pytest_rtcmpu.values.credentials import Secret
 
 VECTORS = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))

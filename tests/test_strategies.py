@@ -35,7 +35,7 @@ from pytest_rtcmpu import (
     strategies,
 )
 from pytest_rtcmpu.contract import Contract
-from pytest_rtcmpu.credentials import TEST_CREDENTIALS
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
 Mock = Callable[..., AbstractContextManager[Endpoint]]
 CONTRACT = contract.load()

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.checks.testee import CallableTestee, PlainCredentials, load_callable, plain
-from pytest_rtcmpu.credentials import Credentials
+from pytest_rtcmpu.checks.testees.protocol import (
+    CallableTestee,
+    PlainCredentials,
+    load_callable,
+    plain,
+)
+from pytest_rtcmpu.values.credentials import Credentials
 
 CREDENTIALS = Credentials("testid", "s3cret", "t0ken")
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pytest_rtcmpu import signing, verification
-from pytest_rtcmpu.messages import Request
-from pytest_rtcmpu.verification import Authorization, Problem, parse_authorization
+from pytest_rtcmpu.signatures import sign as signing
+from pytest_rtcmpu.signatures import verify as verification
+from pytest_rtcmpu.signatures.verify import Authorization, Problem, parse_authorization
+from pytest_rtcmpu.values.messages import Request
 
 VECTORS = [
     json.loads(path.read_text(encoding="utf-8"))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.contract import load
 from pytest_rtcmpu.errors import UnreadableReply
-from pytest_rtcmpu.messages import Request
-from pytest_rtcmpu.signing import percent_encode
+from pytest_rtcmpu.signatures.sign import percent_encode
+from pytest_rtcmpu.values.messages import Request
 
 CONTRACT = load()
 ACTION = "StartMPUTask"

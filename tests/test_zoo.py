@@ -15,7 +15,7 @@ from independent.zoo_endpoints import FAULTY_ENDPOINTS, LEGAL_ENDPOINTS
 from pytest_rtcmpu import contract
 from pytest_rtcmpu.checks.core import PHASES
 from pytest_rtcmpu.checks.run import ClientBench, EndpointBench, Settings, run_bench
-from pytest_rtcmpu.checks.testee import CallableTestee
+from pytest_rtcmpu.checks.testees.protocol import CallableTestee
 
 TABLE = tomllib.loads(Path(__file__).with_name("zoo.toml").read_text("utf-8"))
 DOCUMENTED = Settings(phases=("documented",))

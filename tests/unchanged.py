@@ -68,7 +68,7 @@ def fixtures() -> dict[str, str]:
     from pytest_rtcmpu import plugin
 
     named = {name: "fixture" for name in vars(plugin) if name.startswith("rtcmpu_")}
-    return named | {name: "public" for name in pytest_rtcmpu.__all__}
+    return named | dict.fromkeys(pytest_rtcmpu.__all__, "public")
 
 
 def main() -> int:

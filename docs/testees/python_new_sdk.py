@@ -15,7 +15,7 @@ from alibabacloud_rtc20180111.models import StartMPUTaskRequest, StartMPUTaskReq
 from alibabacloud_tea_openapi.models import Config
 from darabonba.runtime import ExtendsParameters, RuntimeOptions
 
-from pytest_rtcmpu.adapters.line_protocol import serve_testee
+from pytest_rtcmpu.checks.testees import serve_testee
 
 
 def start(params, *, endpoint, credentials, timeout, queries=None):

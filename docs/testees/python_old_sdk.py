@@ -16,7 +16,7 @@ from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredenti
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkrtc.request.v20180111.StartMPUTaskRequest import StartMPUTaskRequest
 
-from pytest_rtcmpu.adapters.line_protocol import serve_testee
+from pytest_rtcmpu.checks.testees import serve_testee
 
 
 def start(params, *, endpoint, credentials, timeout):

@@ -1,1 +1,1 @@
-"""One module an adapter, named after what it adapts."""
+"""Names that earlier releases documented; what they name lives in other rooms now."""

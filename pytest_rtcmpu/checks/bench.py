@@ -21,9 +21,9 @@ from pytest_rtcmpu.checks.core import (
 )
 from pytest_rtcmpu.checks.hunt import SHRINK_SECONDS, Broke, Enough, hunt
 from pytest_rtcmpu.contract import Clause, Contract, Subject
-from pytest_rtcmpu.credentials import Credentials
-from pytest_rtcmpu.messages import Request, Response
-from pytest_rtcmpu.redaction import redact_everywhere
+from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.messages import Request, Response
+from pytest_rtcmpu.values.redaction import redact_everywhere
 
 #: How many findings of one check are kept; all are counted.
 MOST_FINDINGS = 3

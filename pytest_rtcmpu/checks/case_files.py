@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_rtcmpu.checks.core import CannotRun, Finding, SubjectRun, check_id
-from pytest_rtcmpu.checks.targets import Target
+from pytest_rtcmpu.checks.testees.targets import Target
 
 SCHEMA = "rtcmpu-case/1"
 #: Where cases are saved unless something else is asked for; kept out of version control.

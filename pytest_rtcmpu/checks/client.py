@@ -15,7 +15,6 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from pytest_rtcmpu import rules, wire
-from pytest_rtcmpu.adapters.server import Server
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import (
     BaseBench,
@@ -26,12 +25,13 @@ from pytest_rtcmpu.checks.bench import (
     new_request_id,
 )
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
-from pytest_rtcmpu.checks.testee import Outcome, Testee
+from pytest_rtcmpu.checks.testees.protocol import Outcome, Testee
 from pytest_rtcmpu.contract import Contract, ErrorRow, Parameter
-from pytest_rtcmpu.credentials import Credentials
 from pytest_rtcmpu.endpoint import Call, Diagnosis, Endpoint
-from pytest_rtcmpu.messages import Delivery, Request, Response
 from pytest_rtcmpu.rules import Problem
+from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.messages import Delivery, Request, Response
 
 # Long and unlike anything else, so that finding it anywhere in a request is no coincidence.
 _KEY = Credentials("LTAItestKeyOfTheBench", "s3cr3t+Of/TheBench~0a1b2c3d4e5f")

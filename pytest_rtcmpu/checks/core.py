@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from pytest_rtcmpu.contract import Subject
+from pytest_rtcmpu.errors import CannotRun as CannotRun
 
 Phase = Literal["documented", "pairwise", "fuzz", "stateful"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 #: Phases whose cases are the same in every run; known failures apply to them as they are.
 FIXED_PHASES: tuple[Phase, ...] = ("documented", "pairwise")
-
-
-class CannotRun(Exception):
-    """The checks could not be run: a bad target, an endpoint out of reach, nothing selected."""
 
 
 @dataclass(frozen=True, kw_only=True)

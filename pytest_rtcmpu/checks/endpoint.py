@@ -27,9 +27,9 @@ from pytest_rtcmpu.checks.bench import (
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
 from pytest_rtcmpu.client import Client, Envelope
 from pytest_rtcmpu.contract import Contract, ErrorRow, load
-from pytest_rtcmpu.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.errors import TransportError, UnreadableReply
-from pytest_rtcmpu.messages import Request, Response
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
+from pytest_rtcmpu.values.messages import Request, Response
 
 Pairs = tuple[tuple[str, str], ...]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_rtcmpu.checks.cases import to_pairs
-from pytest_rtcmpu.checks.testee import PlainCredentials
+from pytest_rtcmpu.checks.testees.protocol import PlainCredentials
 from pytest_rtcmpu.client import Client
-from pytest_rtcmpu.credentials import Credentials
 from pytest_rtcmpu.model import StartMPUTask
+from pytest_rtcmpu.values.credentials import Credentials
 
 
 def start(

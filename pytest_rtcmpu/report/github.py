@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from pytest_rtcmpu.report.ledger import Entry, Ledger
-from pytest_rtcmpu.report.text import visible
+from pytest_rtcmpu.values.text import visible
 
 #: GitHub shows ten errors and ten warnings of a step and drops the others without a word.
 SHOWN = 10

@@ -12,7 +12,7 @@ from typing import Final
 from pytest_rtcmpu.checks.core import CheckResult, Finding, Run
 from pytest_rtcmpu.contract import Clause
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Row, exit_status, rows
-from pytest_rtcmpu.report.text import count, lines, visible
+from pytest_rtcmpu.values.text import count, lines, visible
 
 #: What became of a clause: class, mark, words. The mark tells it to those who see no colour.
 _HELD: Final = ("held", "✓", "held")

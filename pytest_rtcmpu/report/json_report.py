@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_rtcmpu.checks.core import PHASES, CheckResult, Exchange, Finding, Run, SubjectRun
-from pytest_rtcmpu.credentials import Secret
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, exit_status
+from pytest_rtcmpu.values.credentials import Secret
 
 #: The format's name and version; the number grows when a reader would have to change.
 SCHEMA = "rtcmpu-report/1"

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from pytest_rtcmpu.checks.core import CheckResult, Finding, Run
 from pytest_rtcmpu.report.ledger import Entry, Ledger
-from pytest_rtcmpu.report.text import count, lines, visible
+from pytest_rtcmpu.values.text import count, lines, visible
 
 
 def to_junit(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_rtcmpu.checks.core import Finding, Run
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Outcome, Row, exit_status, rows
-from pytest_rtcmpu.report.text import cells, count, pad, shorten, visible
+from pytest_rtcmpu.values.text import cells, count, pad, shorten, visible
 
 #: How many lines the summary may take unless it is verbose.
 SCREEN = 24

@@ -27,9 +27,10 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pytest_rtcmpu import Client, Credentials, Request, Response, serve
-from pytest_rtcmpu.adapters.server import Server
+from pytest_rtcmpu import Client, Credentials, Request, Response
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.server import command as serve
+from pytest_rtcmpu.server.http import Server
 
 KEY = Credentials("testid", "testsecret")
 BODY = b'{"RequestId":"760bad53276431c499e30dc36f6b26be"}'

@@ -21,9 +21,7 @@ from functools import partial
 from itertools import chain
 from urllib.parse import quote, unquote
 
-from pytest_rtcmpu.credentials import REDACTED, Secret
-from pytest_rtcmpu.messages import Request
-from pytest_rtcmpu.mistakes import (
+from pytest_rtcmpu.signatures.autopsy.mistakes import (
     MISTAKES,
     Case,
     Cause,
@@ -34,8 +32,7 @@ from pytest_rtcmpu.mistakes import (
     parse_decoded,
     split_raw,
 )
-from pytest_rtcmpu.redaction import redact_everywhere
-from pytest_rtcmpu.verification import (
+from pytest_rtcmpu.signatures.verify import (
     Authorization,
     Pair,
     Problem,
@@ -43,6 +40,9 @@ from pytest_rtcmpu.verification import (
     verify_1_0,
     verify_v3,
 )
+from pytest_rtcmpu.values.credentials import REDACTED, Secret
+from pytest_rtcmpu.values.messages import Request
+from pytest_rtcmpu.values.redaction import redact_everywhere
 
 #: What is carried in the open but must not be shown, in lower case.
 _SENSITIVE = {"securitytoken", "x-acs-security-token"}

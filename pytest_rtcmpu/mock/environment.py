@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from pytest_rtcmpu.credentials import Credentials
+from pytest_rtcmpu.values.credentials import Credentials
 
 #: Where alibabacloud_credentials keeps what it read from the environment when it was imported.
 _CACHE = "alibabacloud_credentials.utils.auth_util"

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
 
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.credentials import Credentials
-from pytest_rtcmpu.redaction import redact_everywhere
+from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.redaction import redact_everywhere
 
 _T = TypeVar("_T")
 _MESSAGE_HEAD, _MESSAGE_TAIL = 1000, 3000

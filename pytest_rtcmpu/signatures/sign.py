@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
-from pytest_rtcmpu.credentials import Secret
+from pytest_rtcmpu.values.credentials import Secret
 
 Pair = tuple[str, str]
 

@@ -15,10 +15,10 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from pytest_rtcmpu.adapters.record import call_record
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.endpoint import Call, Endpoint
-from pytest_rtcmpu.report.text import count, lines, visible
+from pytest_rtcmpu.server.record import call_record
+from pytest_rtcmpu.values.text import count, lines, visible
 
 _CALLS_SHOWN = 50
 _PARAMETERS_SHOWN = 200

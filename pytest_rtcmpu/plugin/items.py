@@ -8,15 +8,15 @@ import pytest
 
 from pytest_rtcmpu.checks.case_files import node_name
 from pytest_rtcmpu.checks.core import check_id
-from pytest_rtcmpu.checks.targets import credentials_from
-from pytest_rtcmpu.checks_plugin import run_check
+from pytest_rtcmpu.plugin.running import run_check
+from pytest_rtcmpu.values.credentials import credentials_from
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_rtcmpu.checks.core import Phase
-    from pytest_rtcmpu.checks.plan import Plan
     from pytest_rtcmpu.contract import Clause
+    from pytest_rtcmpu.plugin.plan import Plan
 
 
 class TargetNode(pytest.Collector):

@@ -25,7 +25,7 @@ from pytest_rtcmpu.checks.core import (
 )
 from pytest_rtcmpu.checks.known_failures import Known, excuses, read
 from pytest_rtcmpu.checks.run import Settings, planned
-from pytest_rtcmpu.checks.targets import Target
+from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.contract import Clause, Subject
 from pytest_rtcmpu.report.ledger import Ledger
 

@@ -10,19 +10,16 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+from pytest_rtcmpu.plugin.running import RESULT
 
-    from pytest_rtcmpu.checks.core import CheckResult, Finding, Phase, Run
-    from pytest_rtcmpu.checks.plan import Plan
-    from pytest_rtcmpu.checks.run import Bench
-    from pytest_rtcmpu.contract import Clause
+if TYPE_CHECKING:
+    from pytest_rtcmpu.checks.core import CheckResult, Run
+    from pytest_rtcmpu.plugin.plan import Plan
     from pytest_rtcmpu.report.ledger import Ledger
 
 #: The option that names a target, and the function of checks.targets that makes it one.
@@ -115,8 +112,8 @@ class Checks:
             raise pytest.UsageError(str(error)) from None
 
     def _option_plans(self) -> Iterator[Plan]:
-        from pytest_rtcmpu.checks import targets
-        from pytest_rtcmpu.checks.plan import plan
+        from pytest_rtcmpu.checks.testees import targets
+        from pytest_rtcmpu.plugin.plan import plan
 
         count: dict[str, int] = {}
         for option, name in self._plans_named():
@@ -133,7 +130,7 @@ class Checks:
         if "rtcmpu_check" not in metafunc.fixturenames or metafunc.cls is None:
             return
         from pytest_rtcmpu.checks.core import CannotRun, check_id
-        from pytest_rtcmpu.checks.plan import class_plan
+        from pytest_rtcmpu.plugin.plan import class_plan
 
         node = metafunc.definition.getparent(pytest.Class)
         assert node is not None
@@ -160,7 +157,7 @@ class Checks:
     ) -> None:
         """Add the checks of what options name; note every check before any is deselected."""
         if self._plans_named():
-            from pytest_rtcmpu.checks_items import TargetNode
+            from pytest_rtcmpu.plugin.items import TargetNode
 
             for plan in self._option_plans():
                 items += TargetNode.from_parent(session, plan=plan).collect()
@@ -196,7 +193,7 @@ class Checks:
         """Keep a check's result."""
         sent = getattr(report, "rtcmpu", None)
         if sent is not None:
-            from pytest_rtcmpu.checks.plan import loads_result
+            from pytest_rtcmpu.plugin.plan import loads_result
 
             node, result, notes = loads_result(sent)
             self._results[node, result.check] = result
@@ -221,7 +218,7 @@ class Checks:
         if not used or self._config.getoption("collectonly"):
             return
         from pytest_rtcmpu import report
-        from pytest_rtcmpu.checks.plan import sum_up
+        from pytest_rtcmpu.plugin.plan import sum_up
 
         self._told = sum_up(
             self._collected,
@@ -262,12 +259,6 @@ class Checks:
                 terminalreporter.write_line(line)
 
 
-#: A check's result on its way into its test's report; a node's bench, and why it broke off.
-RESULT = pytest.StashKey[str]()
-BENCH = pytest.StashKey["Bench"]()
-BROKE = pytest.StashKey[str]()
-
-
 def plan_of(item: pytest.Item) -> Plan:
     """Return the plan that a check belongs to."""
     plan: Plan
@@ -276,62 +267,3 @@ def plan_of(item: pytest.Item) -> Plan:
     else:
         plan = item.parent.plan  # type: ignore[union-attr]
     return plan
-
-
-def run_check(
-    item: pytest.Item,
-    owner: pytest.Collector,
-    plan: Plan,
-    phase: Phase,
-    clause: Clause,
-    make: Callable[[], AbstractContextManager[Bench]],
-) -> None:
-    """Run one check: return, skip, xfail or fail.
-
-    owner: the node that all checks of the plan belong to.
-    make: makes the bench, which lives as long as that node does.
-    """
-    from pytest_rtcmpu.checks.core import CannotRun
-    from pytest_rtcmpu.report import text
-
-    item.user_properties += [
-        ("rtcmpu-clause", clause.id),
-        ("rtcmpu-level", clause.level),
-        ("rtcmpu-source", clause.source),
-    ]
-    try:
-        if BENCH not in owner.stash:
-            stack = ExitStack()
-            owner.stash[BENCH] = stack.enter_context(make())
-            owner.addfinalizer(stack.close)
-            owner.addfinalizer(lambda: owner.stash.__delitem__(BENCH))
-        result = owner.stash[BENCH].result(phase, clause.id)
-    except BaseException as error:
-        # A phase that broke off says nothing about the clauses it did not get to.
-        owner.stash[BROKE] = str(error) or type(error).__name__
-        if not isinstance(error, CannotRun):
-            raise
-    if BROKE in owner.stash:
-        pytest.fail(f"could not run: {owner.stash[BROKE]}", pytrace=False)
-    item.stash[RESULT] = plan.dumps_result(result, owner.stash[BENCH].notes)
-    if not result.exercised:
-        pytest.skip("not exercised: no case of this phase has to do with it")
-    if result.broken:
-        saved = plan.save_cases(result)
-        excused = plan.excuse(result)
-        if excused:
-            pytest.xfail(excused)
-        if plan.strict or clause.breach == "failure":
-            told = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
-            told += (line for finding in result.findings for line in _told(finding))
-            told += [f"again: rtcmpu replay {saved[0]}"] if saved else []
-            # Visible: what a client sent may hold what no terminal and no report can carry.
-            pytest.fail("\n".join(map(text.lines, told)), pytrace=False)
-
-
-def _told(finding: Finding) -> Iterator[str]:
-    yield f"  in        {finding.phase}, {finding.scenario}"
-    yield f"  expected  {finding.expected}"
-    yield f"  got       {finding.got}"
-    for exchange in finding.exchanges:
-        yield from ("", exchange.request, "", exchange.reply, "")

@@ -9,8 +9,8 @@ from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 from xml.sax.saxutils import escape
 
-from pytest_rtcmpu.credentials import REDACTED, Secret
-from pytest_rtcmpu.messages import Request
+from pytest_rtcmpu.values.credentials import REDACTED, Secret
+from pytest_rtcmpu.values.messages import Request
 
 #: What carries a security token: a parameter, and a header of V3.
 TOKEN_NAMES = frozenset({"securitytoken", "x-acs-security-token"})

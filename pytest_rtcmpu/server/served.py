@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_rtcmpu.adapters import environment
-from pytest_rtcmpu.adapters.control import Control
-from pytest_rtcmpu.adapters.server import Failure, Server
 from pytest_rtcmpu.endpoint import Endpoint
 from pytest_rtcmpu.errors import RTCMPUWarning
-from pytest_rtcmpu.redaction import redact_everywhere
+from pytest_rtcmpu.mock import environment
+from pytest_rtcmpu.server.control import Control
+from pytest_rtcmpu.server.http import Failure, Server
+from pytest_rtcmpu.values.redaction import redact_everywhere
 
 _MOST_WARNINGS = 100
 

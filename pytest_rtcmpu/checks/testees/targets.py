@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.contract import Subject
-from pytest_rtcmpu.credentials import TEST_CREDENTIALS, Credentials
+from pytest_rtcmpu.values.credentials import Credentials
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.run import Bench, Settings
-    from pytest_rtcmpu.checks.testee import Testee
+    from pytest_rtcmpu.checks.testees.protocol import Testee
 
 #: How a target is reached. ``test`` is a class in somebody's tests, which only pytest can run.
 Kind = Literal["callable", "command", "url", "own", "test"]
@@ -46,8 +45,8 @@ class Target:
 
     def testee(self) -> Testee:
         """Return the client. Raises CannotRun for a name that names none."""
-        from pytest_rtcmpu.adapters.line_protocol import CommandTestee
-        from pytest_rtcmpu.checks.testee import load_callable
+        from pytest_rtcmpu.checks.testees.command import CommandTestee
+        from pytest_rtcmpu.checks.testees.protocol import load_callable
 
         if self.subject != "client" or self.kind not in ("callable", "command"):
             raise CannotRun(f"{self.name}: cannot be run from here; name another target")
@@ -58,9 +57,9 @@ class Target:
         """Run it on a bench. Raises CannotRun for a target that cannot be run."""
         from contextlib import ExitStack, closing
 
-        from pytest_rtcmpu.adapters.server import Server
         from pytest_rtcmpu.checks.run import ClientBench, EndpointBench
         from pytest_rtcmpu.endpoint import Endpoint
+        from pytest_rtcmpu.server.http import Server
 
         with ExitStack() as stack:
             bench: Bench
@@ -95,16 +94,3 @@ def endpoint_target(name: str) -> Target:
 
 #: What is checked where nothing is named.
 OWN = (callable_target(OWN_CLIENT), endpoint_target(OWN_ENDPOINT))
-
-
-def credentials_from(environment: Mapping[str, str] = os.environ) -> Credentials:
-    """Return the access key that RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET hold.
-
-    The test key when neither is set. Raises CannotRun when only one is.
-    """
-    names = ("RTCMPU_ACCESS_KEY_ID", "RTCMPU_ACCESS_KEY_SECRET")
-    key_id, secret = (environment.get(name, "") for name in names)
-    if bool(key_id) != bool(secret):
-        there, missing = names if key_id else reversed(names)
-        raise CannotRun(f"{there} is set and {missing} is not; set both, or neither")
-    return Credentials(key_id, secret) if key_id else TEST_CREDENTIALS

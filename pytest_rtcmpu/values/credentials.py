@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from pytest_rtcmpu.errors import CannotRun
 
 REDACTED = "**********"
 
@@ -71,3 +75,16 @@ class Credentials:
 #: What the fixtures sign with unless ``rtcmpu_credentials`` is overridden. The pair that the
 #: signature page's own example uses (S2 111551).
 TEST_CREDENTIALS = Credentials("testid", "testsecret")
+
+
+def credentials_from(environment: Mapping[str, str] = os.environ) -> Credentials:
+    """Return the access key that RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET hold.
+
+    The test key when neither is set. Raises CannotRun when only one is.
+    """
+    names = ("RTCMPU_ACCESS_KEY_ID", "RTCMPU_ACCESS_KEY_SECRET")
+    key_id, secret = (environment.get(name, "") for name in names)
+    if bool(key_id) != bool(secret):
+        there, missing = names if key_id else reversed(names)
+        raise CannotRun(f"{there} is set and {missing} is not; set both, or neither")
+    return Credentials(key_id, secret) if key_id else TEST_CREDENTIALS

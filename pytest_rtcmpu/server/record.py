@@ -6,9 +6,9 @@ from datetime import UTC
 from typing import Any
 
 from pytest_rtcmpu import wire
-from pytest_rtcmpu.credentials import REDACTED, Secret
 from pytest_rtcmpu.endpoint import Call
-from pytest_rtcmpu.redaction import TOKEN_NAMES, redact_everywhere, redact_query, tokens_of
+from pytest_rtcmpu.values.credentials import REDACTED, Secret
+from pytest_rtcmpu.values.redaction import TOKEN_NAMES, redact_everywhere, redact_query, tokens_of
 
 Secrets = tuple[Secret, ...]
 

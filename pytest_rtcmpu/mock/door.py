@@ -26,10 +26,10 @@ import responses
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from pytest_rtcmpu.adapters import environment
-from pytest_rtcmpu.credentials import Credentials
 from pytest_rtcmpu.endpoint import Endpoint
-from pytest_rtcmpu.messages import Delivery, Request, Response
+from pytest_rtcmpu.mock import environment
+from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.messages import Delivery, Request, Response
 
 _COPIES = ("requests", "aliyunsdkcore.vendored.requests")
 

@@ -13,14 +13,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pytest_rtcmpu.adapters.control import Control, is_loopback
-from pytest_rtcmpu.adapters.record import call_record
-from pytest_rtcmpu.adapters.server import Server
-from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.checks.targets import credentials_from
 from pytest_rtcmpu.endpoint import MOST_CALLS, Call, Endpoint
-from pytest_rtcmpu.messages import Request, Response
-from pytest_rtcmpu.redaction import redact_everywhere
+from pytest_rtcmpu.errors import CannotRun
+from pytest_rtcmpu.server.control import Control, is_loopback
+from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.server.record import call_record
+from pytest_rtcmpu.values.credentials import credentials_from
+from pytest_rtcmpu.values.messages import Request, Response
+from pytest_rtcmpu.values.redaction import redact_everywhere
 
 _DESCRIPTION = """\
 Serve the endpoint of StartMPUTask until SIGINT or SIGTERM. The first line of the output is its URL,

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pytest_rtcmpu.credentials import Secret
-from pytest_rtcmpu.messages import Request
+from pytest_rtcmpu.values.credentials import Secret
+from pytest_rtcmpu.values.messages import Request
 
 Pair = tuple[str, str]
 

@@ -14,9 +14,9 @@ from itertools import chain
 from typing import Literal
 from urllib.parse import parse_qsl, quote, quote_from_bytes, unquote, unquote_plus
 
-from pytest_rtcmpu.credentials import Secret
-from pytest_rtcmpu.messages import Request
-from pytest_rtcmpu.verification import Authorization, Pair
+from pytest_rtcmpu.signatures.verify import Authorization, Pair
+from pytest_rtcmpu.values.credentials import Secret
+from pytest_rtcmpu.values.messages import Request
 
 Kind = Literal["1.0", "v3"]
 

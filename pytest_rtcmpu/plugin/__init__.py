@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_rtcmpu import checks_plugin
+from pytest_rtcmpu.plugin import checks as checks_plugin
 
 if TYPE_CHECKING:
-    from pytest_rtcmpu.adapters.served import ServedEndpoint
-    from pytest_rtcmpu.adapters.server import Server
     from pytest_rtcmpu.client import Client
-    from pytest_rtcmpu.credentials import Credentials
     from pytest_rtcmpu.endpoint import Endpoint
     from pytest_rtcmpu.model import StartMPUTask
+    from pytest_rtcmpu.server.http import Server
+    from pytest_rtcmpu.server.served import ServedEndpoint
+    from pytest_rtcmpu.values.credentials import Credentials
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,7 +46,7 @@ def rtcmpu_credentials() -> Credentials:
 
     Override it in a conftest.py to use another: return a ``pytest_rtcmpu.Credentials``.
     """
-    from pytest_rtcmpu.credentials import TEST_CREDENTIALS
+    from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
     return TEST_CREDENTIALS
 
@@ -79,9 +79,9 @@ def rtcmpu_mock(
     the next. Its key is the running test's ``rtcmpu_credentials``. ``allow_hosts`` names further
     hosts that may be called for real; other keyword arguments go to ``Endpoint``.
     """
-    from pytest_rtcmpu.adapters.responses import mocked
-    from pytest_rtcmpu.credentials import TEST_CREDENTIALS
     from pytest_rtcmpu.endpoint import Endpoint
+    from pytest_rtcmpu.mock.door import mocked
+    from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
     def mock(
         *, allow_hosts: Iterable[str] = (), **settings: object
@@ -129,8 +129,8 @@ def rtcmpu_client(rtcmpu_endpoint: Endpoint, rtcmpu_credentials: Credentials) ->
 @pytest.fixture(scope="session")
 def _rtcmpu_loopback() -> Iterator[Server]:
     """The server behind ``rtcmpu_server``: one for the whole run, on a port of its own."""
-    from pytest_rtcmpu.adapters.server import Server
-    from pytest_rtcmpu.messages import Response
+    from pytest_rtcmpu.server.http import Server
+    from pytest_rtcmpu.values.messages import Response
 
     gone = Response(status=503, body=b"no test is using rtcmpu_server")
     with Server(lambda request: gone) as server:
@@ -150,7 +150,7 @@ def rtcmpu_server(
     """
     import warnings
 
-    from pytest_rtcmpu.adapters.served import failure_text, served
+    from pytest_rtcmpu.server.served import failure_text, served
 
     with served(_rtcmpu_loopback, credentials=rtcmpu_credentials) as endpoint:
         yield endpoint

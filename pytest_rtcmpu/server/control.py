@@ -17,11 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_rtcmpu import faults, wire
-from pytest_rtcmpu.adapters.record import call_record
 from pytest_rtcmpu.contract import ContractError
 from pytest_rtcmpu.endpoint import Call, Endpoint
-from pytest_rtcmpu.messages import Request, Response
-from pytest_rtcmpu.redaction import redact_everywhere
+from pytest_rtcmpu.server.record import call_record
+from pytest_rtcmpu.values.messages import Request, Response
+from pytest_rtcmpu.values.redaction import redact_everywhere
 
 PREFIX = "/_rtcmpu"
 #: Names of this machine that nobody else can own, and that its containers know it by.
@@ -392,7 +392,7 @@ class Control:
         return methods[wanted]
 
     def _page(self, request: Request) -> Response:
-        from pytest_rtcmpu.adapters.page import page
+        from pytest_rtcmpu.server.page import page
 
         if request.method not in ("GET", "HEAD"):
             raise _wrong_method(request, ("GET",))

@@ -1,0 +1,81 @@
+"""One check as a test: its bench, its result, and what pytest makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from pytest_rtcmpu.checks.core import Finding, Phase
+    from pytest_rtcmpu.checks.run import Bench
+    from pytest_rtcmpu.contract import Clause
+    from pytest_rtcmpu.plugin.plan import Plan
+
+#: A check's result on its way into its test's report; a node's bench, and why it broke off.
+RESULT = pytest.StashKey[str]()
+BENCH = pytest.StashKey["Bench"]()
+BROKE = pytest.StashKey[str]()
+
+
+def run_check(
+    item: pytest.Item,
+    owner: pytest.Collector,
+    plan: Plan,
+    phase: Phase,
+    clause: Clause,
+    make: Callable[[], AbstractContextManager[Bench]],
+) -> None:
+    """Run one check: return, skip, xfail or fail.
+
+    owner: the node that all checks of the plan belong to.
+    make: makes the bench, which lives as long as that node does.
+    """
+    from pytest_rtcmpu.checks.core import CannotRun
+    from pytest_rtcmpu.values import text
+
+    item.user_properties += [
+        ("rtcmpu-clause", clause.id),
+        ("rtcmpu-level", clause.level),
+        ("rtcmpu-source", clause.source),
+    ]
+    try:
+        if BENCH not in owner.stash:
+            stack = ExitStack()
+            owner.stash[BENCH] = stack.enter_context(make())
+            owner.addfinalizer(stack.close)
+            owner.addfinalizer(lambda: owner.stash.__delitem__(BENCH))
+        result = owner.stash[BENCH].result(phase, clause.id)
+    except BaseException as error:
+        # A phase that broke off says nothing about the clauses it did not get to.
+        owner.stash[BROKE] = str(error) or type(error).__name__
+        if not isinstance(error, CannotRun):
+            raise
+    if BROKE in owner.stash:
+        pytest.fail(f"could not run: {owner.stash[BROKE]}", pytrace=False)
+    item.stash[RESULT] = plan.dumps_result(result, owner.stash[BENCH].notes)
+    if not result.exercised:
+        pytest.skip("not exercised: no case of this phase has to do with it")
+    if result.broken:
+        saved = plan.save_cases(result)
+        excused = plan.excuse(result)
+        if excused:
+            pytest.xfail(excused)
+        if plan.strict or clause.breach == "failure":
+            told = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
+            told += (line for finding in result.findings for line in _told(finding))
+            told += [f"again: rtcmpu replay {saved[0]}"] if saved else []
+            # Visible: what a client sent may hold what no terminal and no report can carry.
+            pytest.fail("\n".join(map(text.lines, told)), pytrace=False)
+
+
+def _told(finding: Finding) -> Iterator[str]:
+    yield f"  in        {finding.phase}, {finding.scenario}"
+    yield f"  expected  {finding.expected}"
+    yield f"  got       {finding.got}"
+    for exchange in finding.exchanges:
+        yield from ("", exchange.request, "", exchange.reply, "")

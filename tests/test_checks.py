@@ -9,9 +9,9 @@ import pytest
 
 from pytest_rtcmpu import contract, rules
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.client import CLIENT_CHECKS
+from pytest_rtcmpu.checks.client.checks import CLIENT_CHECKS
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.checks.endpoint import ENDPOINT_CHECKS
+from pytest_rtcmpu.checks.endpoint.checks import ENDPOINT_CHECKS
 from pytest_rtcmpu.checks.run import ClientBench, EndpointBench, Settings, planned, run_bench
 from pytest_rtcmpu.checks.testees.protocol import CallableTestee
 from pytest_rtcmpu.client import Client

@@ -139,6 +139,16 @@ def test_the_designs_table_has_the_same_rooms_on_the_same_floors() -> None:
     assert [tuple(rooms) for rooms in drawn] == list(FLOORS)
 
 
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """From what a module imports nothing leads back to it: inside functions neither."""
+    circles = {
+        name
+        for name in MODULES
+        if any(name in reached_from(other) for other in own_imports(name) - {name})
+    }
+    assert circles == set()
+
+
 def test_the_package_itself_imports_nothing_of_its_own() -> None:
     """Pytest imports the parent of every plugin: it must cost nothing."""
     assert IMPORTS[""] <= {"__future__.annotations", "importlib", "typing.TYPE_CHECKING"}

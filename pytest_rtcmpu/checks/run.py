@@ -10,9 +10,11 @@ from typing import Any
 
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, planned_clauses
-from pytest_rtcmpu.checks.client import CLIENT_CHECKS, ClientBench
+from pytest_rtcmpu.checks.client.bench import ClientBench
+from pytest_rtcmpu.checks.client.checks import CLIENT_CHECKS
 from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Phase, SubjectRun
-from pytest_rtcmpu.checks.endpoint import ENDPOINT_CHECKS, EndpointBench
+from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
+from pytest_rtcmpu.checks.endpoint.checks import ENDPOINT_CHECKS
 from pytest_rtcmpu.contract import Clause, Contract, Subject
 
 Bench = BaseBench[Any, Any]

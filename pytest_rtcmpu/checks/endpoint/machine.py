@@ -1,67 +1,22 @@
-"""State machines: what must be so after any sequence of starts."""
+"""An endpoint's state machine: it must agree with a small model after any sequence of starts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.hunt import make_settings, seed
+from pytest_rtcmpu.checks.endpoint.scenarios import Expect, Step
+from pytest_rtcmpu.checks.machines import APPS, TASKS, run_machine
 
 if TYPE_CHECKING:
-    from pytest_rtcmpu.checks.client import ClientBench
-    from pytest_rtcmpu.checks.endpoint import EndpointBench
-
-_APPS = ("app1", "app2")
-_TASKS = ("task1", "task2", "task3")
-
-
-def client_machine(bench: ClientBench) -> None:
-    """Let a client start tasks, old and new, right and wrong, and judge each start."""
-    from pytest_rtcmpu.checks.client import Plan, Scenario, failure
-
-    plain = cases.plain(bench.contract)
-    breaches = [pairs for _, _, pairs in cases.breaches(bench.contract)]
-
-    class ClientMachine(RuleBasedStateMachine):
-        def __init__(self) -> None:
-            super().__init__()
-            self.done: list[Scenario] = []
-            bench.forget()
-
-        def observe(self, scenario: Scenario) -> None:
-            self.done.append(scenario)
-            bench.hit_stateful(tuple(self.done))
-
-        @rule(app=st.sampled_from(_APPS), task=st.sampled_from(_TASKS))
-        def start(self, app: str, task: str) -> None:
-            params = {**plain, "AppId": app, "TaskId": task}
-            self.observe(Scenario(name="start", params=params, plan=Plan(kind="natural")))
-
-        @rule(app=st.sampled_from(_APPS), task=st.sampled_from(_TASKS), pairs=st.sampled_from(breaches))  # fmt: skip  # noqa: E501
-        def start_wrongly(self, app: str, task: str, pairs: list[tuple[str, str]]) -> None:
-            params: dict[str, Any] = {**plain, "AppId": app, "TaskId": task}
-            wrong = dict(pairs)
-            params |= {n: wrong[n] for n in params if n in wrong and n not in ("AppId", "TaskId")}
-            scenario = Scenario(
-                name="wrong start", params=params, plan=Plan(kind="natural"), valid=False
-            )
-            self.observe(scenario)
-
-        @rule(code=st.sampled_from(sorted(bench.contract.errors_by_code)))
-        def fail(self, code: str) -> None:
-            plan = failure(bench.contract, bench.contract.error(code))
-            self.observe(Scenario(name="failure", params=plain, plan=plan))
-
-    _run(ClientMachine, bench)
+    from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
 
 
 def endpoint_machine(bench: EndpointBench) -> None:
     """Send an endpoint starts, repeats, refusals and replays; it must agree with a small model."""
-    from pytest_rtcmpu.checks.endpoint import Expect, Step
-
     contract = bench.contract
     breaches = list(cases.breaches(contract))
 
@@ -85,8 +40,8 @@ def endpoint_machine(bench: EndpointBench) -> None:
             return f"@nonce:{self.nonces}"
 
         @rule(
-            app=st.sampled_from(_APPS),
-            task=st.sampled_from(_TASKS),
+            app=st.sampled_from(APPS),
+            task=st.sampled_from(TASKS),
             signature=st.sampled_from(("1.0", "v3")),
         )
         def start(self, app: str, task: str, signature: str) -> None:
@@ -104,8 +59,8 @@ def endpoint_machine(bench: EndpointBench) -> None:
             )
 
         @rule(
-            app=st.sampled_from(_APPS),
-            task=st.sampled_from(_TASKS),
+            app=st.sampled_from(APPS),
+            task=st.sampled_from(TASKS),
             breach=st.sampled_from(breaches),
         )
         def refused(self, app: str, task: str, breach: tuple[str, str, Any]) -> None:
@@ -120,7 +75,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 )
             )
 
-        @rule(app=st.sampled_from(_APPS), task=st.sampled_from(_TASKS))
+        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
         def forged(self, app: str, task: str) -> None:
             """A bad signature uses no nonce up, and starts nothing."""
             self.observe(
@@ -131,7 +86,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 )
             )
 
-        @rule(data=st.data(), app=st.sampled_from(_APPS), task=st.sampled_from(_TASKS))
+        @rule(data=st.data(), app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
         def replayed(self, data: st.DataObject, app: str, task: str) -> None:
             """Any nonce again: refused when it was used, good when it only came with a forgery."""
             if not self.nonces:
@@ -156,7 +111,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 )
             )
 
-    _run(EndpointMachine, bench)
+    run_machine(EndpointMachine, bench)
 
 
 def _rename(name: str, value: str, app: str, task: str) -> str:
@@ -169,13 +124,3 @@ def _rename(name: str, value: str, app: str, task: str) -> str:
 def _named(params: dict[str, Any], app: str, task: str) -> tuple[tuple[str, str], ...]:
     named = {**params, "AppId": f"@app:{app}", "TaskId": f"@task:{task}"}
     return tuple(cases.to_pairs(named))
-
-
-def _run(machine: type[RuleBasedStateMachine], bench: ClientBench | EndpointBench) -> None:
-    examples = max(1, bench.settings.max_examples // 4)
-
-    @seed(bench.settings.seed)
-    class Seeded(machine):  # type: ignore[valid-type, misc]
-        pass
-
-    run_state_machine_as_test(Seeded, settings=make_settings(examples))

@@ -1,0 +1,222 @@
+"""The bench of a client: it runs the client and looks at what arrives.
+
+The client is given a task and the URL of a loopback server of ours; it is judged by the requests
+that arrive there and by the RequestId or the error that it comes back with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_rtcmpu import rules, wire
+from pytest_rtcmpu.checks import cases
+from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text, new_request_id
+from pytest_rtcmpu.checks.client.cases import documented, pairwise, plan_strategy
+from pytest_rtcmpu.checks.client.checks import CLIENT_CHECKS
+from pytest_rtcmpu.checks.client.scenarios import (
+    Observation,
+    Plan,
+    Scenario,
+    Sent,
+    from_row,
+    to_row,
+)
+from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
+from pytest_rtcmpu.checks.testees.protocol import Testee
+from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.endpoint import Call, Endpoint
+from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.messages import Delivery, Request, Response
+
+# Long and unlike anything else, so that finding it anywhere in a request is no coincidence.
+_KEY = Credentials("LTAItestKeyOfTheBench", "s3cr3t+Of/TheBench~0a1b2c3d4e5f")
+_TEMPORARY_KEY = Credentials(
+    "STS.testKeyOfTheBench", "s3cr3t+OfTheTemporary/Key~9f8e7d6c", "t0ken/Of+The=Bench*1a2b3c4d"
+)
+
+#: So many autopsies are enough to say why signatures do not verify: each takes milliseconds.
+MOST_AUTOPSIES = 60
+#: So many hung starts are enough: each costs its whole timeout, and the verdict stands.
+MOST_HUNG = 3
+
+
+# ------------------------------------------------------------------------------------- the bench
+
+
+class ClientBench(BaseBench[Observation, Scenario]):
+    """A client under test, and the loopback server that it talks to."""
+
+    subject = "client"
+    checks = CLIENT_CHECKS
+
+    def __init__(
+        self, testee: Testee, settings: Settings, contract: Contract | None = None
+    ) -> None:
+        super().__init__(testee.target, settings, contract)
+        self._testee = testee
+        self._endpoint = Endpoint(
+            [_KEY, _TEMPORARY_KEY], warn=lambda _: None, explain=False, contract=self.contract
+        )
+        self._plan = Plan()
+        self._arrived: list[Sent] = []
+        self._nonces: set[tuple[str, str]] = set()
+        self._hung = 0
+        self._autopsies = 0
+        self._server = Server(self._handle)
+        self._server.start()
+
+    def close(self) -> None:
+        """Stop the server and end the client."""
+        self._server.stop()
+        self._testee.close()
+
+    def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
+        """Run a saved case again, signed afresh, and return what breaks its clause."""
+        try:
+            scenarios = [from_row(row) for row in case["scenarios"]]
+            clause = str(case["clause"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CannotRun(f"not a case of a client: {error}") from None
+        found: list[Finding] = []
+        self.forget()
+        for scenario in scenarios:
+            found += self._observe("documented", scenario, reset=False)
+        return tuple(finding for finding in found if finding.clause == clause)
+
+    # -------------------------------------------------------------------------------- the server
+
+    def _handle(self, request: Request) -> Response:
+        diagnosis = self._endpoint.diagnose(request, explain=self._autopsies < MOST_AUTOPSIES)
+        self._autopsies += diagnosis.autopsy is not None
+        natural = self._endpoint.handle(request)
+        call = self._endpoint.calls[-1]
+        reply, request_id, code = self._planned(call, natural)
+        nonce = (
+            diagnosis.common.get("AccessKeyId", ""),
+            diagnosis.common.get("SignatureNonce", ""),
+        )
+        self._arrived.append(
+            Sent(
+                call=call,
+                diagnosis=diagnosis,
+                reply=reply,
+                request_id=request_id,
+                code=code,
+                nonce_repeated=bool(nonce[1]) and nonce in self._nonces,
+                problems=rules.judge(call.pairs, self.contract).problems,
+            )
+        )
+        self._nonces.add(nonce)
+        return reply
+
+    def _planned(self, call: Call, natural: Response) -> tuple[Response, str | None, str | None]:
+        plan = self._plan
+        if plan.kind == "natural":
+            return natural, call.request_id, call.code
+        if plan.kind == "never":
+            return Response(status=200, delivery=Delivery(ending="timeout")), None, None
+        if plan.kind == "body":
+            body = plan.body.encode()
+            typed = (("Content-Type", plan.content_type),)
+            return Response(status=plan.http_status, headers=typed, body=body), None, None
+        request_id = plan.request_id or new_request_id()
+        fields = [("RequestId", request_id)]
+        if plan.kind == "error":
+            fields += [
+                ("HostId", self.contract.service.host),
+                ("Code", plan.code),
+                ("Message", plan.message),
+            ]
+        fields += plan.extra.items()
+        root = "Error" if plan.kind == "error" else f"{self.contract.service.action}Response"
+        content_type, body = wire.encode_reply(fields, reply_format=call.reply_format, root=root)
+        headers: tuple[tuple[str, str], ...] = (("Content-Type", content_type),)
+        if plan.chunked:
+            headers += (("Transfer-Encoding", "chunked"),)
+        status = plan.http_status if plan.kind == "error" else 200
+        return (
+            Response(status=status, headers=headers, body=body),
+            request_id,
+            plan.code if plan.kind == "error" else None,
+        )
+
+    # ------------------------------------------------------------------------------ one scenario
+
+    def _observe(self, phase: Phase, scenario: Scenario, *, reset: bool = True) -> list[Finding]:
+        if self._hung >= MOST_HUNG:
+            return []
+        if reset:
+            self._endpoint.reset()
+        credentials = _TEMPORARY_KEY if scenario.token else _KEY
+        self._plan = scenario.plan
+        arrived: list[Sent] = []
+        self._arrived = arrived
+        outcome = self._testee.start(
+            dict(scenario.params),
+            endpoint=self._server.url,
+            credentials=credentials,
+            timeout=scenario.timeout or self.settings.timeout,
+        )
+        if outcome.kind == "hung":
+            self._hung += 1
+            if self._hung == MOST_HUNG:
+                where = f"the last time in {phase} at {scenario.name!r}"
+                self.notes.append(
+                    f"the client hung {MOST_HUNG} times, {where}; nothing more was run"
+                )
+        # What an abandoned start still sends later is nobody's business.
+        self._arrived = []
+        observation = Observation(
+            scenario=scenario,
+            sent=tuple(arrived),
+            outcome=outcome,
+            contract=self.contract,
+            credentials=credentials,
+        )
+        return self._judge(
+            phase,
+            observation,
+            scenario=scenario.name,
+            exchanges=lambda: tuple(
+                exchange_text(s.call.request, s.reply, _KEY, _TEMPORARY_KEY) for s in arrived
+            ),
+            case=lambda: {"scenarios": [to_row(scenario)]},
+        )
+
+    def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
+        return documented(self.contract) if phase == "documented" else pairwise(self.contract)
+
+    def _run_fuzz(self) -> None:
+        from hypothesis import given
+
+        from pytest_rtcmpu import strategies
+        from pytest_rtcmpu.checks.hunt import make_settings, seed
+
+        @seed(self.settings.seed)
+        @make_settings(self.settings.max_examples)
+        @given(task=strategies.tasks(contract=self.contract), plan=plan_strategy(self.contract))
+        def run(task: Any, plan: Plan) -> None:
+            scenario = Scenario(name="fuzz", params=cases.from_task(task), plan=plan)
+            self._step("fuzz", None)
+            self._hit("fuzz", self._observe("fuzz", scenario))
+
+        self._hunt("fuzz", run)
+
+    def forget(self) -> None:
+        """Begin anew: no task exists."""
+        self._endpoint.reset()
+
+    def hit_stateful(self, scenarios: tuple[Scenario, ...]) -> None:
+        """Run the last of these starts and tell Hypothesis what broke."""
+        found = self._observe("stateful", scenarios[-1], reset=False)
+        self._step("stateful", None)
+        rows = [to_row(scenario) for scenario in scenarios]
+        self._hit("stateful", [replace(f, case={"scenarios": rows}) for f in found])
+
+    def _run_stateful(self) -> None:
+        from pytest_rtcmpu.checks.client.machine import client_machine
+
+        self._hunt("stateful", lambda: client_machine(self))

@@ -1,0 +1,113 @@
+"""The fixed cases of a client: what it is asked to send, and what answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from pytest_rtcmpu.checks import cases
+from pytest_rtcmpu.checks.client.scenarios import Plan, Scenario
+from pytest_rtcmpu.contract import Contract, ErrorRow
+
+# -------------------------------------------------------------------------- the cases of a client
+
+
+def documented(contract: Contract) -> Iterator[Scenario]:
+    """Yield the fixed cases: every row of every table, and every kind of reply."""
+    for name, _, params in cases.valid(contract):
+        yield Scenario(name=name, params=params)
+    plain = cases.plain(contract)
+    spaced = cases.plain(contract, UserPanes=[cases.pane(contract, 0, " user ")])
+    yield Scenario(name="UserId with spaces around it", params=spaced)
+    yield Scenario(name="temporary key", params=plain, token=True)
+    for name, plan, about in replies(contract):
+        timeout = 1.0 if plan.kind == "never" else None
+        yield Scenario(name=name, params=plain, plan=plan, about=about, timeout=timeout)
+        if plan.kind in ("body", "never"):
+            yield Scenario(name=f"after {name}", params=plain, after=name)
+    failed = "InternalError"
+    yield Scenario(name=f"after {failed}", params=plain, after=failed)
+
+
+def failure(contract: Contract, row: ErrorRow) -> Plan:
+    """Return the plan of a reply with a documented Code."""
+    message = row.message
+    if row.code in contract.rule("Signature", "verifies").codes:
+        # "a real gateway appends …", and there are clients that rely on it.
+        message += f"{contract.service.string_to_sign_suffix}GET&%2F&AppId%3Dapp1"
+    return Plan(kind="error", code=row.code, http_status=row.http_status, message=message)
+
+
+def replies(contract: Contract) -> Iterator[tuple[str, Plan, str]]:
+    """Yield (name, plan, clause it is about) for every documented reply and every unreadable one.
+
+    The clause is empty where the Code or the RequestId that was sent tells it.
+    """
+    extra = {"Recommend": "https://api.example.com/?q=1", "HostId": contract.service.host}
+    yield "RequestId as S2 writes it", Plan(request_id="8906582E-6722-4A6F-B1C3-0A4E5F2C7D11"), ""
+    yield "extra fields", Plan(extra=extra), ""
+    yield "chunked", Plan(chunked=True), ""
+    for code, rows in contract.errors_by_code.items():
+        for status in dict.fromkeys(row.http_status for row in rows):
+            yield f"{code} (HTTP {status})", failure(contract, contract.error(code, status)), ""
+    unknown = Plan(kind="error", code="Something.Unheard.Of", message="Nobody documents this.")
+    for status in (200, 400, 500):
+        yield f"an unknown Code (HTTP {status})", replace(unknown, http_status=status), ""
+    extra_error = Plan(kind="error", code="InternalError", http_status=500, extra=extra)
+    yield "an error with extra fields", extra_error, ""
+    for name, about, status, content_type, body in UNREADABLE:
+        plan = Plan(kind="body", http_status=status, content_type=content_type, body=body)
+        yield name, plan, about
+    yield "no reply", Plan(kind="never"), "reply.never"
+
+
+_JSON, _HTML = "application/json;charset=utf-8", "text/html"
+_PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body><h1>{0}</h1></body>\r\n</html>"
+_TRUNCATED = "reply.unreadable.truncated"
+_NO_OBJECT = "reply.unreadable.not-an-object"
+_NO_ID = "reply.unreadable.no-request-id"
+#: (name, clause, HTTP status, Content-Type, body) of what is no reply.
+UNREADABLE: tuple[tuple[str, str, int, str, str], ...] = (
+    ("HTML (HTTP 502)", "reply.unreadable.html", 502, _HTML, _PAGE.format("502 Bad Gateway")),
+    ("HTML (HTTP 200)", "reply.unreadable.html", 200, _HTML, _PAGE.format("Welcome")),
+    ("HTML as JSON (HTTP 200)", "reply.unreadable.html", 200, _JSON, _PAGE.format("Log in")),
+    ("an empty body", "reply.unreadable.empty", 200, _JSON, ""),
+    ("an empty body (HTTP 500)", "reply.unreadable.empty", 500, _JSON, ""),
+    ("half a success", _TRUNCATED, 200, _JSON, '{"RequestId":"760bad53276431c499e3'),
+    (
+        "a success but its end",
+        _TRUNCATED,
+        200,
+        _JSON,
+        '{"RequestId":"760bad53276431c499e30dc36f6b26be"',
+    ),
+    (
+        "half an error",
+        _TRUNCATED,
+        400,
+        _JSON,
+        '{"RequestId":"760bad53276431c499e30dc36f6b26be","Code":"Inva',
+    ),
+    ("an empty array", _NO_OBJECT, 200, _JSON, "[]"),
+    ("an array", _NO_OBJECT, 200, _JSON, '[{"RequestId":"760bad53276431c499e30dc36f6b26be"}]'),
+    ("a string", _NO_OBJECT, 200, _JSON, '"760bad53276431c499e30dc36f6b26be"'),
+    ("null", _NO_OBJECT, 200, _JSON, "null"),
+    ("an empty object", _NO_ID, 200, _JSON, "{}"),
+    ("other fields only", _NO_ID, 200, _JSON, '{"Data":{"Status":1},"Success":true}'),
+    ("RequestId null", _NO_ID, 200, _JSON, '{"RequestId":null}'),
+)
+
+
+def pairwise(contract: Contract) -> Iterator[Scenario]:
+    """Yield a case for each row of the covering array."""
+    for name, params, _ in cases.pairwise(contract):
+        yield Scenario(name=name, params=params)
+
+
+def plan_strategy(contract: Contract) -> Any:
+    """A strategy of plans: success mostly, else any reply but the one that never comes."""
+    from hypothesis import strategies as st
+
+    odd = [plan for _, plan, about in replies(contract) if not about]
+    return st.one_of(st.just(Plan()), st.just(Plan()), st.sampled_from(odd))

@@ -1,0 +1,86 @@
+"""Judges of what a client made of the reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.checks.client.scenarios import Judge, Observation, Sent, in_words
+from pytest_rtcmpu.contract import ErrorRow
+
+# ------------------------------------------------------------------ what it made of the reply
+
+
+def _replied(o: Observation) -> Sent | None:
+    """The last exchange, where a reply was planned that a client can read."""
+    return o.last if o.scenario.plan.kind in ("success", "natural", "error") else None
+
+
+def success_returned(applies: Callable[[Observation, Sent], bool]) -> Judge:
+    """A success is reported, with the RequestId that was sent."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        last = _replied(o)
+        if last is None or last.code is not None or not applies(o, last):
+            return None
+        if o.outcome.kind == "request_id" and o.outcome.request_id == last.request_id:
+            return []
+        return [Breach(expected=f"success, RequestId {last.request_id!r}", got=in_words(o.outcome))]
+
+    return judge
+
+
+def error_reported(applies: Callable[[Observation, Sent, ErrorRow | None], bool]) -> Judge:
+    """A reply with a Code is reported as an error with that Code."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        last = _replied(o)
+        if last is None or last.code is None:
+            return None
+        rows = o.contract.errors_by_code.get(last.code, ())
+        status = last.reply.status
+        row = next((row for row in rows if row.http_status == status), rows[0] if rows else None)
+        if not applies(o, last, row):
+            return None
+        if o.outcome.kind == "error" and o.outcome.code == last.code:
+            return []
+        expected = f"an error with Code {last.code!r} (HTTP {status})"
+        return [Breach(expected=expected, got=in_words(o.outcome))]
+
+    return judge
+
+
+def code_reported(code: str) -> Judge:
+    """A reply with this Code is reported as an error with it."""
+    return error_reported(lambda o, last, row: last.code == code)
+
+
+def table_reported(table: str) -> Judge:
+    """A reply with a Code of this table is reported as an error with it."""
+    return error_reported(lambda o, last, row: row is not None and row.table == table)
+
+
+def unreadable_is_an_error(clause: str) -> Judge:
+    """What is no reply is reported as an error."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        if o.scenario.about != clause or not o.sent:
+            return None
+        if o.outcome.kind == "error":
+            return []
+        return [Breach(expected="an error", got=in_words(o.outcome))]
+
+    return judge
+
+
+def alive_after(o: Observation) -> Iterable[Breach] | None:
+    """The next task is served after an odd reply."""
+    if not o.scenario.after:
+        return None
+    if o.outcome.kind in ("request_id", "error") and o.sent:
+        # Whether it reports the reply rightly is for others to judge: here it is alive.
+        last = _replied(o)
+        if last is None or last.code is not None or o.outcome.kind == "request_id":
+            return []
+    expected = f"the next task served after: {o.scenario.after}"
+    return [Breach(expected=expected, got=in_words(o.outcome))]

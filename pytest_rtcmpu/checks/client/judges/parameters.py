@@ -1,0 +1,299 @@
+"""Judges of what a client sent: the operation's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from pytest_rtcmpu import rules
+from pytest_rtcmpu.checks import cases
+from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.checks.client.scenarios import (
+    Judge,
+    Observation,
+    Sent,
+    asked_for,
+    can_be_judged,
+    in_words,
+)
+from pytest_rtcmpu.contract import Parameter
+
+
+def _present(sent: Sent, p: Parameter) -> bool:
+    if p.kind == "integer-list":
+        return bool(sent.items(p.name))
+    if p.kind == "struct-list":
+        return bool(sent.structs(p.name))
+    return any(sent.value(name) is not None for name in (p.name, *p.aliases))
+
+
+def required_sent(name: str) -> Judge:
+    """A required parameter that was given arrives."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        p = o.contract.parameter(name)
+        given = asked_for(o, name)
+        # A zero that is not there is the business of the clause about zero too.
+        if not can_be_judged(o) or given in (None, []):
+            return None
+        return [
+            Breach(expected=f"{name} = {given!r}", got=f"no {name}")
+            for s in o.sent
+            if not _present(s, p)
+        ]
+
+    return judge
+
+
+def request_sent(o: Observation) -> Iterable[Breach] | None:
+    """A valid task leads to a request at all."""
+    if not o.scenario.valid:
+        return None
+    if o.sent:
+        return []
+    return [Breach(expected="a request", got=f"none; {in_words(o.outcome)}")]
+
+
+def each_name_once(o: Observation) -> Iterable[Breach] | None:
+    """No documented parameter comes twice, and none in another letter case alone."""
+    if not can_be_judged(o):
+        return None
+    found = []
+    for s in o.sent:
+        names = [name for name, _ in s.call.pairs]
+        documented = set(cases_names(o))
+        for name in dict.fromkeys(names):
+            if names.count(name) > 1:
+                found.append(Breach(expected=f"{name} once", got=f"{names.count(name)} times"))
+        lower = {name.lower(): name for name in documented}
+        for name in names:
+            right = lower.get(name.lower())
+            if name not in documented and right is not None and right not in names:
+                found.append(Breach(expected=right, got=f"the name {name}"))
+    return found
+
+
+def cases_names(o: Observation) -> Iterator[str]:
+    """The names that a scenario's parameters have on the wire, from 0 and from 1."""
+    for base in (0, 1):
+        yield from (n for n, _ in cases.to_pairs(o.scenario.params, panes_from=base))
+
+
+def zero_sent(name: str) -> Judge:
+    """A zero that was given arrives as 0."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        if not can_be_judged(o) or asked_for(o, name) != 0:
+            return None
+        got = [s.value(name) for s in o.sent]
+        return [
+            Breach(expected=f"{name}=0", got=f"no {name}" if v is None else f"{name}={v}")
+            for v in got
+            if v is None or rules.integer(v) != 0
+        ]
+
+    return judge
+
+
+def zero_pane_id_sent(o: Observation) -> Iterable[Breach] | None:
+    """A PaneId of 0 arrives as 0."""
+    given = asked_for(o, "UserPanes") or []
+    at = next((i for i, item in enumerate(given) if item["PaneId"] == 0), None)
+    if not can_be_judged(o) or at is None:
+        return None
+    found = []
+    for s in o.sent:
+        structs = s.structs("UserPanes")
+        item = structs[sorted(structs)[at]] if at < len(structs) else {}
+        text = item.get("PaneId")
+        if text is None or rules.integer(text) != 0:
+            found.append(Breach(expected="PaneId=0", got=f"PaneId={text}" if text else "no PaneId"))
+    return found
+
+
+def _integers(o: Observation, s: Sent) -> Iterator[tuple[str, str]]:
+    """Every Integer that was sent: name and text."""
+    for p in o.contract.parameters:
+        if p.kind in ("integer", "integer-enum"):
+            text = s.value(p.name)
+            if text is not None:
+                yield p.name, text
+        elif p.kind == "integer-list":
+            yield from ((f"{p.name}.{i}", text) for i, text in s.items(p.name).items())
+        for part in p.fields:
+            if part.kind == "integer":
+                for index, item in s.structs(p.name).items():
+                    if part.name in item:
+                        yield f"{p.name}.{index}.{part.name}", item[part.name]
+
+
+def integer_form(o: Observation) -> Iterable[Breach] | None:
+    """Every Integer is decimal digits."""
+    if not can_be_judged(o):
+        return None
+    return [
+        Breach(expected=f"{name} as decimal digits", got=repr(text))
+        for s in o.sent
+        for name, text in _integers(o, s)
+        if not rules.is_integer(text)
+    ]
+
+
+def same_value(p: Parameter, given: Any, text: str) -> bool:
+    """Whether a text is what was given; an Integer by its value."""
+    if p.kind.startswith("integer") and rules.is_integer(text):
+        return bool(rules.integer(text) == given)
+    return text == str(given)
+
+
+def scalars_unchanged(names: Callable[[Parameter], bool]) -> Judge:
+    """Scalars of these parameters arrive as they were given."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        if not can_be_judged(o):
+            return None
+        found = []
+        for s in o.sent:
+            for p in o.contract.parameters:
+                given, text = asked_for(o, p.name), s.value(p.name)
+                if p.bases or given is None or text is None or not names(p):
+                    continue
+                if not same_value(p, given, text):
+                    found.append(Breach(expected=f"{p.name} = {given!r}", got=repr(text)))
+        return found
+
+    return judge
+
+
+def _panes_unchanged(o: Observation) -> list[Breach]:
+    """Fields of panes that were sent, and differ from what was given."""
+    p = o.contract.parameter("UserPanes")
+    given = asked_for(o, p.name) or []
+    found = []
+    for s in o.sent:
+        structs = s.structs(p.name)
+        for item, index in zip(given, sorted(structs), strict=False):
+            for part in p.fields:
+                text = structs[index].get(part.name)
+                if text is not None and not same_value(part, item[part.name], text):
+                    name = f"{p.name}.{index}.{part.name}"
+                    got = Breach(expected=f"{name} = {item[part.name]!r}", got=repr(text))
+                    found.append(got)
+    return found
+
+
+def values_unchanged(o: Observation) -> Iterable[Breach] | None:
+    """Every value but a URL arrives as it was given."""
+    scalars = scalars_unchanged(lambda p: p.kind != "url")(o)
+    return None if scalars is None else [*scalars, *_panes_unchanged(o)]
+
+
+def in_list(
+    judge: Callable[[Parameter, list[Any], Mapping[int, Any]], Breach | None], name: str
+) -> Judge:
+    """Judge each list that arrived under this name."""
+
+    def judge_list(o: Observation) -> Iterable[Breach] | None:
+        p, given = o.contract.parameter(name), asked_for(o, name)
+        if not can_be_judged(o) or not given:
+            return None
+        found = []
+        for s in o.sent:
+            items: Mapping[int, Any] = s.structs(name) if p.kind == "struct-list" else s.items(name)
+            if items:
+                found.append(judge(p, given, items))
+        return [breach for breach in found if breach is not None]
+
+    return judge_list
+
+
+def starts_at_base(p: Parameter, given: list[Any], items: Mapping[int, Any]) -> Breach | None:
+    """A list starts at a documented index."""
+    if min(items) in p.bases:
+        return None
+    expected = " or ".join(f"{p.name}.{base}" for base in p.bases)
+    return Breach(expected=f"{expected} first", got=f"{p.name}.{min(items)} first")
+
+
+def no_gaps(p: Parameter, given: list[Any], items: Mapping[int, Any]) -> Breach | None:
+    """A list has no gaps."""
+    indexes = sorted(items)
+    if indexes == list(range(indexes[0], indexes[0] + len(indexes))):
+        return None
+    return Breach(expected="no gaps", got=f"{p.name} at {indexes}")
+
+
+def complete_list(p: Parameter, given: list[Any], items: Mapping[int, str]) -> Breach | None:
+    """A list has the items that were given, in their order."""
+    sent = [items[index] for index in sorted(items)]
+    if len(sent) == len(given) and all(map(same_value, [p] * len(sent), given, sent)):
+        return None
+    return Breach(expected=f"{p.name} = {given}", got=f"{sent}")
+
+
+def _complete_panes(
+    p: Parameter, given: list[Any], items: Mapping[int, Mapping[str, str]]
+) -> Breach | None:
+    sent = [items[index] for index in sorted(items)]
+    ids = [item.get("UserId") for item in sent]
+    wanted = [item["UserId"] for item in given]
+    # Whether each field is there and right is for other clauses; here it is which panes, in order.
+    if len(sent) == len(given) and (sorted(map(str, ids)) != sorted(wanted) or ids == wanted):
+        return None
+    return Breach(expected=f"{len(given)} panes, of users {wanted}", got=f"{len(sent)}, of {ids}")
+
+
+def pane_field_sent(part: str) -> Judge:
+    """Each pane has this field."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        if not can_be_judged(o) or not asked_for(o, "UserPanes"):
+            return None
+        return [
+            Breach(expected=f"UserPanes.{index}.{part}", got=f"only {sorted(item)}")
+            for s in o.sent
+            for index, item in s.structs("UserPanes").items()
+            if not item.get(part)
+        ]
+
+    return judge
+
+
+def all_panes_sent(o: Observation) -> Iterable[Breach] | None:
+    """Panes that were given arrive at all."""
+    if not can_be_judged(o) or not asked_for(o, "UserPanes"):
+        return None
+    missing = [s for s in o.sent if not s.structs("UserPanes")]
+    given = len(asked_for(o, "UserPanes"))
+    complete = in_list(_complete_panes, "UserPanes")(o) or []
+    return [*(Breach(expected=f"{given} panes", got="no UserPanes") for _ in missing), *complete]
+
+
+def no_panes_sent(o: Observation) -> Iterable[Breach] | None:
+    """Nothing of UserPanes is sent where there are none."""
+    if not can_be_judged(o) or asked_for(o, "UserPanes"):
+        return None
+    sent = [
+        f"{name}={value}"
+        for s in o.sent
+        for name, value in s.call.pairs
+        if name.partition(".")[0] == "UserPanes" and value
+    ]
+    return [Breach(expected="nothing of UserPanes", got=", ".join(sent))] if sent else []
+
+
+def keeps_value_rule(clause: str) -> Judge:
+    """A rule of one parameter's values: a client that was given a valid one sends a valid one."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        parameter = o.contract.clause(clause).parameter or ""
+        if not can_be_judged(o) or not asked_for(o, parameter.partition(".")[0]):
+            return None
+        return [
+            Breach(expected=f"{p.path} {p.expected}", got=p.got)
+            for s in o.sent
+            for p in s.problems
+            if p.clause.id == clause
+        ]
+
+    return judge

@@ -1,0 +1,149 @@
+"""What a client is asked to do, what the server answers, and what was seen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.checks.testees.protocol import Outcome
+from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.endpoint import Call, Diagnosis
+from pytest_rtcmpu.rules import Problem
+from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.messages import Response
+
+Kind = Literal["success", "natural", "error", "body", "never"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the server answers, whatever the request.
+
+    kind: ``success`` – a RequestId; ``natural`` – what the endpoint says; ``error`` – a Code;
+        ``body`` – these bytes; ``never`` – nothing.
+    """
+
+    kind: Kind = "success"
+    request_id: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+    chunked: bool = False
+    code: str = ""
+    http_status: int = 200
+    message: str = ""
+    body: str = ""
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One start. ``about`` is the clause that an odd reply is for; ``after`` names the one before.
+
+    valid: whether the parameters keep every rule.
+    token: whether the key is a temporary one, with a security token.
+    """
+
+    name: str
+    params: Mapping[str, Any]
+    plan: Plan = Plan()
+    about: str = ""
+    after: str = ""
+    valid: bool = True
+    token: bool = False
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """A request that arrived, and everything that was found out about it."""
+
+    call: Call
+    diagnosis: Diagnosis
+    reply: Response
+    #: What the reply carried: its RequestId, and its Code.
+    request_id: str | None
+    code: str | None
+    nonce_repeated: bool
+    #: What is wrong with the parameters, by path and clause.
+    problems: tuple[Problem, ...] = ()
+
+    def values(self, name: str) -> list[str]:
+        """Every value sent under exactly that name."""
+        return [value for key, value in self.call.pairs if key == name]
+
+    def value(self, name: str) -> str | None:
+        """The first value sent under exactly that name."""
+        return next(iter(self.values(name)), None)
+
+    def items(self, name: str) -> dict[int, str]:
+        """A list's items by index."""
+        found = re.compile(rf"{name}\.(0|[1-9][0-9]{{0,5}})")
+        matches = ((found.fullmatch(key), value) for key, value in self.call.pairs)
+        return {int(match[1]): value for match, value in matches if match}
+
+    def structs(self, name: str) -> dict[int, dict[str, str]]:
+        """A list of structs by index."""
+        found = re.compile(rf"{name}\.(0|[1-9][0-9]{{0,5}})\.(\w+)")
+        items: dict[int, dict[str, str]] = {}
+        for key, value in self.call.pairs:
+            match = found.fullmatch(key)
+            if match:
+                items.setdefault(int(match[1]), {}).setdefault(match[2], value)
+        return items
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One start: what was asked, what arrived, what the client made of it."""
+
+    scenario: Scenario
+    sent: tuple[Sent, ...]
+    outcome: Outcome
+    contract: Contract
+    credentials: Credentials
+
+    @property
+    def last(self) -> Sent | None:
+        """The last request of the start: the one whose reply counts."""
+        return self.sent[-1] if self.sent else None
+
+
+Judge = Callable[[Observation], "Iterable[Breach] | None"]
+
+
+def in_words(outcome: Outcome) -> str:
+    """What a client made of a reply, in words."""
+    if outcome.kind == "request_id":
+        return f"success, RequestId {outcome.request_id!r}"
+    if outcome.kind == "error":
+        return f"an error with Code {outcome.code!r}: {outcome.message[:200]}"
+    how = {"garbage": "neither a RequestId nor an error", "died": "it ended", "hung": "it hung"}
+    return f"{how[outcome.kind]}: {outcome.message[:400]}"
+
+
+# ------------------------------------------------------------------- what it sent: the parameters
+
+
+def asked_for(o: Observation, name: str) -> Any:
+    """The value that the client was asked to send; ``None`` where there is none."""
+    return o.scenario.params.get(name)
+
+
+def can_be_judged(o: Observation) -> bool:
+    """Whether parameters can be judged: they were valid, and a request came."""
+    return o.scenario.valid and bool(o.sent)
+
+
+def to_row(scenario: Scenario) -> dict[str, Any]:
+    """A scenario as JSON values."""
+    row = {**vars(scenario), "params": json.loads(json.dumps(dict(scenario.params)))}
+    row["plan"] = asdict(scenario.plan)
+    return row
+
+
+def from_row(row: Mapping[str, Any]) -> Scenario:
+    """Return the scenario of JSON values."""
+    return Scenario(**{**row, "plan": Plan(**row["plan"])})

@@ -1,0 +1,1 @@
+"""Checks of an endpoint: what it answers to right, odd and wrong requests."""

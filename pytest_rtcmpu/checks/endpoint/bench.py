@@ -1,0 +1,249 @@
+"""The bench of an endpoint: it sends requests and looks at what answers.
+
+Requests are signed by this package's client; every reply is judged against what the contract
+says of the request, and against what it says of every reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text
+from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
+from pytest_rtcmpu.checks.endpoint.cases import documented, pairwise, step_strategy
+from pytest_rtcmpu.checks.endpoint.checks import ENDPOINT_CHECKS
+from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
+from pytest_rtcmpu.checks.endpoint.race import PATIENCE, race
+from pytest_rtcmpu.checks.endpoint.requests import CHANGES, ENCODERS
+from pytest_rtcmpu.checks.endpoint.scenarios import (
+    Answer,
+    Observation,
+    Scenario,
+    Step,
+    from_row,
+    read,
+    to_row,
+)
+from pytest_rtcmpu.client import Client, Envelope
+from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.errors import TransportError
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
+from pytest_rtcmpu.values.messages import Request, Response
+
+
+class EndpointBench(BaseBench[Observation, Scenario]):
+    """An endpoint under test, at a URL."""
+
+    subject = "endpoint"
+    checks = ENDPOINT_CHECKS
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials = TEST_CREDENTIALS,
+        settings: Settings = Settings(),  # noqa: B008 - frozen
+        contract: Contract | None = None,
+    ) -> None:
+        super().__init__(url, settings, contract)
+        self._credentials = credentials
+        try:
+            self._clients = {
+                signature: Client(
+                    credentials,
+                    url,
+                    signature=signature,
+                    timeout=max(settings.timeout, PATIENCE),
+                )
+                for signature in ("1.0", "v3")
+            }
+        except ValueError as error:
+            raise CannotRun(str(error)) from None
+        self._names: dict[str, str] = {}
+        self._request_ids: set[str] = set()
+        self._started: set[tuple[str, str]] = set()
+        self._reached = False
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
+    def new_names(self) -> None:
+        """Let every placeholder stand for a new name from now on."""
+        self._names = {}
+
+    def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
+        """Run a saved case again, signed afresh, and return what breaks its clause."""
+        try:
+            scenario = from_row(case["scenario"])
+            clause = str(case["clause"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CannotRun(f"not a case of an endpoint: {error}") from None
+        found = self._observe("documented", scenario)
+        return tuple(finding for finding in found if finding.clause == clause)
+
+    # ------------------------------------------------------------------------------ one scenario
+
+    def _named(self, value: str) -> str:
+        if not value.startswith("@"):
+            return value
+        if value.startswith("@upper:"):
+            return self._named(f"@{value.removeprefix('@upper:')}").upper()
+        if value not in self._names:
+            self._names[value] = self.unique(value[1:].partition(":")[0])
+        return self._names[value]
+
+    def _prepare(self, step: Step) -> Request:
+        pairs = [(name, self._named(value)) for name, value in (*step.pairs, *step.also)]
+
+        def envelope(plain: Envelope) -> Envelope:
+            changed = replace(
+                plain,
+                method=step.method,
+                in_query=step.in_query or step.method == "GET",
+                reply_format=step.reply_format,
+                encode=ENCODERS.get(step.wire, plain.encode),
+                headers=tuple(step.headers),
+            )
+            for name, value in step.envelope.items():
+                shown = self._named(value) if isinstance(value, str) else value
+                changed = CHANGES[name](changed, shown)
+            return changed
+
+        client = self._clients[step.signature]
+        return client.prepare(self.contract.service.action, pairs, envelope=envelope)
+
+    def _send(self, step: Step, request: Request) -> tuple[Answer | None, str]:
+        try:
+            response = self._clients[step.signature].exchange(request)
+        except TransportError as error:
+            if not self._reached:
+                raise CannotRun(f"the endpoint cannot be reached: {error}") from None
+            return None, f"no reply: {error}"
+        self._reached = True
+        return read(response, self.contract), ""
+
+    def _observe(self, phase: Phase, scenario: Scenario) -> list[Finding]:
+        self.new_names()
+        if scenario.race:
+            return self._run_race(phase, scenario)
+        found: list[Finding] = []
+        for index in range(len(scenario.steps)):
+            steps = scenario.steps[: index + 1]
+            found += self._run_step(phase, replace(scenario, steps=steps))
+        return found
+
+    def _run_step(self, phase: Phase, scenario: Scenario) -> list[Finding]:
+        """Send the last step and judge it; those before have been sent."""
+        step = scenario.steps[-1]
+        request = self._prepare(step)
+        key = self._key(step)
+        existed = key in self._started
+        answer, failure = self._send(step, request)
+        return self._judge_step(phase, scenario, request, answer, failure, existed=existed)
+
+    def _key(self, step: Step) -> tuple[str, str]:
+        named = {name: self._named(value) for name, value in step.pairs}
+        return named.get("AppId", ""), named.get("TaskId") or named.get("TaskID") or ""
+
+    def _judge_step(
+        self,
+        phase: Phase,
+        scenario: Scenario,
+        request: Request,
+        answer: Answer | None,
+        failure: str,
+        *,
+        existed: bool,
+        winners: int | None = None,
+        losers: tuple[str, ...] = (),
+    ) -> list[Finding]:
+        step = scenario.steps[-1]
+        request_id = answer.request_id if answer else None
+        observation = Observation(
+            step=step,
+            answer=answer,
+            failure=failure,
+            request=request,
+            contract=self.contract,
+            request_id_repeated=request_id in self._request_ids,
+            existed=existed,
+            winners=winners,
+            losers=losers,
+        )
+        if request_id is not None:
+            self._request_ids.add(request_id)
+        if answer is not None and answer.code is None:
+            self._started.add(self._key(step))
+        return self._judge(
+            phase,
+            observation,
+            scenario=scenario.name,
+            exchanges=lambda: (
+                exchange_text(
+                    request,
+                    answer.response if answer else None,
+                    self._credentials,
+                    failure=failure,
+                ),
+            ),
+            case=lambda: {"scenario": to_row(scenario)},
+        )
+
+    def _run_race(self, phase: Phase, scenario: Scenario) -> list[Finding]:
+        found: list[Finding] = []
+        for _ in range(ROUNDS):
+            self.new_names()
+            step = scenario.steps[-1]
+            requests = [self._prepare(step) for _ in range(RACERS)]
+            responses = race(self._clients[step.signature].endpoint, requests, self.settings)
+            answers = [read(r, self.contract) for r in responses if isinstance(r, Response)]
+            failures = [r for r in responses if isinstance(r, str)]
+            if not answers and not self._reached:
+                raise CannotRun(f"the endpoint cannot be reached: {failures[0]}")
+            winners = sum(answer.success for answer in answers)
+            losers = (*(a.shown() for a in answers if not a.success), *failures)
+            found += self._judge_step(
+                phase,
+                scenario,
+                requests[0],
+                answers[0] if answers else None,
+                failures[0] if failures else "",
+                existed=False,
+                winners=winners,
+                losers=losers,
+            )
+        return found
+
+    # --------------------------------------------------------------------------------- the phases
+
+    def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
+        return documented(self.contract) if phase == "documented" else pairwise(self.contract)
+
+    def _run_fuzz(self) -> None:
+        from hypothesis import given
+
+        from pytest_rtcmpu.checks.hunt import make_settings, seed
+
+        @seed(self.settings.seed)
+        @make_settings(self.settings.max_examples)
+        @given(step=step_strategy(self.contract))
+        def run(step: Step) -> None:
+            self._step("fuzz", None)
+            scenario = Scenario(name="fuzz", steps=(step,))
+            self._hit("fuzz", self._observe("fuzz", scenario))
+
+        self._hunt("fuzz", run)
+
+    def hit_stateful(self, steps: tuple[Step, ...]) -> None:
+        """Run the last of these steps and tell Hypothesis what broke."""
+        found = self._run_step("stateful", Scenario(name="stateful", steps=steps))
+        self._step("stateful", None)
+        self._hit("stateful", found)
+
+    def _run_stateful(self) -> None:
+        from pytest_rtcmpu.checks.endpoint.machine import endpoint_machine
+
+        self._hunt("stateful", lambda: endpoint_machine(self))

@@ -1,0 +1,222 @@
+"""Judges of an endpoint: each takes an observation and returns its breaches of one clause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.checks.endpoint.scenarios import Answer, Judge, Observation, Step
+from pytest_rtcmpu.contract import ErrorRow
+
+#: How many simultaneous starts, and how many times over: one lucky round proves little.
+RACERS, ROUNDS = 16, 5
+
+
+# ----------------------------------------------------------------------- what must answer a step
+
+
+def answered_as_expected(clause: str) -> Judge:
+    """A step that is about this clause is answered as it must be."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        expect = o.step.expect
+        if o.winners is not None or clause not in (expect.clause, expect.code_clause):
+            return None
+        if not expect.codes:
+            return _accepted(o)
+        if expect.clause != expect.code_clause:
+            refused = o.answer is not None and o.answer.code is not None
+            if clause == expect.code_clause:
+                # Whether it is refused at all is the other clause's business.
+                return _right_code(o) if refused else None
+            return [] if refused else [Breach(expected="a refusal", got=o.got)]
+        return _right_code(o)
+
+    return judge
+
+
+def _accepted(o: Observation) -> list[Breach]:
+    if o.answer is not None and o.answer.success:
+        return []
+    return [Breach(expected="success: HTTP 200, a RequestId and no Code", got=o.got)]
+
+
+def _right_code(o: Observation) -> list[Breach]:
+    codes = o.step.expect.codes
+    if o.answer is not None and o.answer.code in codes:
+        return []
+    return [Breach(expected=f"Code {' or '.join(codes)}", got=o.got)]
+
+
+def _row(o: Observation) -> ErrorRow | None:
+    """The documented row of the reply's Code."""
+    code = o.answer.code if o.answer else None
+    rows = o.contract.errors_by_code.get(code or "", ())
+    status = o.answer.response.status if o.answer else None
+    return next((r for r in rows if r.http_status == status), rows[0] if rows else None)
+
+
+def documented_status(tables: frozenset[str]) -> Judge:
+    """The HTTP status is that of the Code's documented row."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        row = _row(o)
+        if row is None or row.table not in tables or o.answer is None:
+            return None
+        if o.answer.response.status == row.http_status:
+            return []
+        return [Breach(expected=f"HTTP {row.http_status} with {row.code}", got=o.got)]
+
+    return judge
+
+
+def documented_message(tables: frozenset[str]) -> Judge:
+    """The Message is that of the Code's documented row."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        row = _row(o)
+        if row is None or row.table not in tables or o.answer is None:
+            return None
+        message = str(o.answer.fields.get("Message"))
+        suffix = o.contract.service.string_to_sign_suffix
+        # "a real gateway appends ` server string to sign is:` and the string it signed"
+        if message == row.message or message.startswith(f"{row.message}{suffix}"):
+            return []
+        return [Breach(expected=f"Message {row.message!r}", got=f"Message {message[:200]!r}")]
+
+    return judge
+
+
+def existed_status(o: Observation) -> Iterable[Breach] | None:
+    """TaskExisted comes with its documented HTTP status."""
+    row = _row(o)
+    if row is None or row.code != "TaskExisted" or o.answer is None:
+        return None
+    if o.answer.response.status == row.http_status:
+        return []
+    return [Breach(expected=f"HTTP {row.http_status} with {row.code}", got=o.got)]
+
+
+def existed_only_then(o: Observation) -> Iterable[Breach] | None:
+    """TaskExisted answers only for a task that was started."""
+    if o.winners is not None or o.answer is None or o.existed:
+        return None
+    if o.answer.code != "TaskExisted":
+        return []
+    return [Breach(expected="another answer: this task was never started", got=o.got)]
+
+
+def one_winner(o: Observation) -> Iterable[Breach] | None:
+    """Of simultaneous starts of one task, one succeeds."""
+    if o.winners is None:
+        return None
+    expected = f"1 success, {RACERS - 1} times TaskExisted"
+    others = {text for text in o.losers if "TaskExisted" not in text}
+    if o.winners == 1 and not others:
+        return []
+    got = f"{o.winners} successes" + (f"; others: {sorted(others)[:3]}" if others else "")
+    return [Breach(expected=expected, got=got)]
+
+
+# --------------------------------------------------------------------------- what every reply is
+
+
+def in_syntax(clause: str, applies: Callable[[Step], str]) -> Judge:
+    """The reply is in the syntax that was asked for; ``applies`` names it, or is empty."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        wanted = applies(o.step)
+        if not wanted or o.answer is None:
+            return None
+        if o.answer.syntax == wanted:
+            return []
+        return [Breach(expected=f"a reply in {wanted}", got=_excerpt(o.answer))]
+
+    return judge
+
+
+def _excerpt(answer: Answer) -> str:
+    return f"HTTP {answer.response.status}, body {answer.response.body[:120]!r}"
+
+
+def readable(syntax: str) -> Judge:
+    """A reply in this syntax can be read, and has the documented shape."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        if o.answer is None or o.answer.syntax != syntax:
+            return None
+        if not o.answer.problem:
+            return _shape(o, o.answer)
+        expected = "a JSON object" if syntax == "JSON" else "XML of the documented shape"
+        return [Breach(expected=expected, got=f"{o.answer.problem}; {_excerpt(o.answer)}")]
+
+    return judge
+
+
+def _shape(o: Observation, answer: Answer) -> list[Breach]:
+    """XML's root says what it is: S2 111550, ``<Error>`` for a failure and only for one."""
+    if answer.syntax != "XML":
+        return []
+    failure = re.search(rb"<Error[\s>]", answer.response.body) is not None
+    if failure == (answer.code is not None):
+        return []
+    root = "Error" if answer.code is not None else f"{o.contract.service.action}Response"
+    return [Breach(expected=f"<{root}>", got=_excerpt(answer))]
+
+
+def request_id_present(o: Observation) -> Iterable[Breach] | None:
+    """Every reply carries a RequestId."""
+    if o.answer is None or o.answer.problem:
+        return None
+    return [] if o.answer.request_id else [Breach(expected="a RequestId", got=o.got)]
+
+
+def request_id_form(o: Observation) -> Iterable[Breach] | None:
+    """A RequestId has one of the documented forms."""
+    request_id = o.answer.request_id if o.answer else None
+    if request_id is None:
+        return None
+    patterns = o.contract.service.request_id_patterns
+    if any(re.fullmatch(pattern, request_id) for pattern in patterns):
+        return []
+    expected = "32 lower-case hex digits or an upper-case dashed UUID"
+    return [Breach(expected=expected, got=f"RequestId {request_id!r}")]
+
+
+def request_id_fresh(o: Observation) -> Iterable[Breach] | None:
+    """No RequestId comes twice."""
+    request_id = o.answer.request_id if o.answer else None
+    if request_id is None:
+        return None
+    if not o.request_id_repeated:
+        return []
+    return [Breach(expected="a new RequestId", got=f"RequestId {request_id!r} again")]
+
+
+def error_fields(o: Observation) -> Iterable[Breach] | None:
+    """An error has its four fields."""
+    if o.answer is None or o.answer.code is None:
+        return None
+    absent = [n for n in ("RequestId", "HostId", "Code", "Message") if n not in o.answer.fields]
+    if not absent:
+        return []
+    return [Breach(expected="RequestId, HostId, Code, Message", got=f"no {', '.join(absent)}")]
+
+
+def asked_format(
+    syntax: str, *texts: str | None, signature: str | None = None
+) -> Callable[[Step], str]:
+    """The syntax, where Format was one of these texts."""
+
+    def applies(step: Step) -> str:
+        kind = signature in (None, step.signature)
+        return syntax if step.reply_format in texts and kind else ""
+
+    return applies
+
+
+def format_in_other_case(step: Step) -> str:
+    """The syntax, where Format was written in another letter case."""
+    text = step.reply_format or ""
+    return text.upper() if text != text.upper() and text.upper() in ("JSON", "XML") else ""

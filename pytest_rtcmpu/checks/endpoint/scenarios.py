@@ -1,0 +1,194 @@
+"""What an endpoint is asked, what must answer, and what did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, cast
+
+from pytest_rtcmpu import wire
+from pytest_rtcmpu.checks import cases
+from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.errors import UnreadableReply
+from pytest_rtcmpu.values.messages import Request, Response
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expect:
+    """What must answer: nothing in ``codes`` means a success.
+
+    clause: what the step is about; a breach of acceptance or of refusal is a breach of this.
+    code_clause: the clause about the Code, where that is another one.
+    """
+
+    clause: str = "request.accepted"
+    codes: tuple[str, ...] = ()
+    code_clause: str = ""
+
+    @classmethod
+    def refused(cls, contract: Contract, clause_id: str, *, about: str = "") -> Expect:
+        """Return a refusal for a breach of a clause; ``about`` where another clause is at stake."""
+        clause = contract.clause(clause_id)
+        code_clause = about or clause.code_clause or clause.id
+        return cls(clause=about or clause.id, codes=clause.codes, code_clause=code_clause)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One request. Values ``@task:x``, ``@app:x`` and nonces ``@nonce:x`` stand for fresh names.
+
+    ``@upper:task:x`` stands for the same name in upper case.
+
+    envelope: changes to what goes around the parameters, see ``CHANGES``.
+    in_query: by POST, the parameters stand in the query all the same.
+    wire: ``standard``, ``plus`` (a space travels as +) or ``raw`` (~ * / stand as they are).
+    also: further parameters that no contract names; ``headers``: further headers, not signed.
+    """
+
+    pairs: Pairs
+    signature: str = "1.0"
+    method: str = "GET"
+    in_query: bool = False
+    reply_format: str | None = "JSON"
+    envelope: Mapping[str, Any] = field(default_factory=dict)
+    wire: Literal["standard", "plus", "raw"] = "standard"
+    also: Pairs = ()
+    headers: Pairs = ()
+    expect: Expect = field(default_factory=Expect)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Steps in order; ``race`` sends each of them many times at once."""
+
+    name: str
+    steps: tuple[Step, ...]
+    race: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A reply, read: ``problem`` says why it could not be read."""
+
+    response: Response
+    syntax: Literal["JSON", "XML", ""]
+    fields: Mapping[str, object]
+    problem: str = ""
+
+    @property
+    def code(self) -> str | None:
+        """The Code, or ``None`` for a reply without one."""
+        value = self.fields.get("Code")
+        return None if value in (None, "") else str(value)
+
+    @property
+    def request_id(self) -> str | None:
+        """The RequestId, or ``None``."""
+        value = self.fields.get("RequestId")
+        return value if isinstance(value, str) and value else None
+
+    @property
+    def success(self) -> bool:
+        """A success: a RequestId, no Code, HTTP 200."""
+        return self.code is None and self.request_id is not None and self.response.status == 200
+
+    def shown(self) -> str:
+        """The reply in a few words."""
+        if self.problem:
+            return f"HTTP {self.response.status}, no readable reply: {self.problem}"
+        if self.code is not None:
+            message = str(self.fields.get("Message"))[:120]
+            return f"HTTP {self.response.status}, Code {self.code}: {message}"
+        what = "success" if self.success else f"fields {sorted(self.fields)}"
+        return f"HTTP {self.response.status}, {what}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One step, and what answered it; ``failure`` where nothing did."""
+
+    step: Step
+    answer: Answer | None
+    failure: str
+    request: Request
+    contract: Contract
+    request_id_repeated: bool
+    #: Whether the task had been started, by a request that was accepted, when this one was sent.
+    existed: bool
+    #: How many of several simultaneous starts succeeded, and how else the others were answered.
+    winners: int | None = None
+    losers: tuple[str, ...] = ()
+
+    @property
+    def got(self) -> str:
+        """What answered, in a few words."""
+        return self.answer.shown() if self.answer else self.failure
+
+
+Judge = Callable[[Observation], "Iterable[Breach] | None"]
+
+
+def read(response: Response, contract: Contract) -> Answer:
+    """Read a reply, whatever it is."""
+    start = response.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    syntax = "XML" if start == b"<" else "JSON" if start in (b"{", b"[") else ""
+    try:
+        fields = wire.decode_reply(response.body, action=contract.service.action)
+    except UnreadableReply as error:
+        return Answer(response=response, syntax=cast(Any, syntax), fields={}, problem=error.reason)
+    return Answer(response=response, syntax=cast(Any, syntax), fields=fields)
+
+
+def to_row(scenario: Scenario) -> dict[str, Any]:
+    """A scenario as JSON values."""
+    row = asdict(scenario)
+    for step in row["steps"]:
+        step["envelope"] = {
+            name: sorted(value) if isinstance(value, frozenset | set) else value
+            for name, value in step["envelope"].items()
+        }
+    return row
+
+
+def from_row(row: Mapping[str, Any]) -> Scenario:
+    """Return the scenario of JSON values."""
+    steps = []
+    for given in row["steps"]:
+        expect = {**given["expect"], "codes": tuple(given["expect"]["codes"])}
+        lists = {n: tuple(map(tuple, given[n])) for n in ("pairs", "also", "headers")}
+        steps.append(Step(**{**given, **lists, "expect": Expect(**expect)}))
+    return Scenario(name=row["name"], steps=tuple(steps), race=row["race"])
+
+
+# ------------------------------------------------------------------------ the cases of an endpoint
+
+MODES = tuple((signature, method) for signature in ("1.0", "v3") for method in ("GET", "POST"))
+
+
+def fresh(params: Mapping[str, Any], *, panes_from: int = 0) -> Pairs:
+    """Parameters as pairs, with a TaskId that no run used before."""
+    pairs = cases.to_pairs(params, panes_from=panes_from)
+    return fresh_pairs(pairs)
+
+
+def fresh_pairs(pairs: Iterable[tuple[str, str]]) -> Pairs:
+    """Pairs with a TaskId that no run used before."""
+    return tuple((n, "@task:1" if n == "TaskId" and v else v) for n, v in pairs)
+
+
+def single(name: str, step: Step) -> Scenario:
+    """Return a scenario of one step."""
+    return Scenario(name=name, steps=(step,))
+
+
+def with_value(pairs: Pairs, name: str, value: str) -> Pairs:
+    """Pairs with another value for one name."""
+    return tuple((n, value if n == name else v) for n, v in pairs)
+
+
+def sequence(name: str, *steps: Step) -> Scenario:
+    """Return a scenario of these steps."""
+    return Scenario(name=name, steps=steps)

@@ -1,0 +1,28 @@
+"""State machines: what those of both subjects share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from pytest_rtcmpu.checks.hunt import make_settings, seed
+
+if TYPE_CHECKING:
+    from pytest_rtcmpu.checks.client.bench import ClientBench
+    from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
+
+
+APPS = ("app1", "app2")
+TASKS = ("task1", "task2", "task3")
+
+
+def run_machine(machine: type[RuleBasedStateMachine], bench: ClientBench | EndpointBench) -> None:
+    """Run a state machine as often as the bench's settings say."""
+    examples = max(1, bench.settings.max_examples // 4)
+
+    @seed(bench.settings.seed)
+    class Seeded(machine):  # type: ignore[valid-type, misc]
+        pass
+
+    run_state_machine_as_test(Seeded, settings=make_settings(examples))

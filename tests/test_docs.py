@@ -496,17 +496,6 @@ def test_every_runtime_dependency_has_a_reason() -> None:
     assert missing(names, TEXTS["design.md"]) == []
 
 
-def test_every_room_is_described() -> None:
-    """docs/design.md says of each module, or of its folder, what it knows."""
-    package = Path(pytest_rtcmpu.__file__).parent
-    rooms = {
-        path.stem if path.parent == package else f"{path.parent.name}/"
-        for path in package.rglob("*.py")
-    }
-    named = {f"`{room}`" for room in rooms - {"__init__"}}
-    assert {each for each in named if each not in TEXTS["design.md"]} == set()
-
-
 # -------------------------------------------------------------------------- the README's commands
 
 

@@ -86,6 +86,11 @@ def main() -> int:
     if given.compare is None:
         return 0
     before = json.loads(given.compare.read_text("utf-8"))
+    # Another page may name another path; what was named once goes on working.
+    now["imports"] = {
+        name: _importable(*name.split(":")) for name in {*before["imports"], *now["imports"]}
+    }
+    before["imports"] = dict.fromkeys(now["imports"], "yes")
     different = [
         f"{part} {name}: {rows.get(name, 'absent')} → {now.get(part, {}).get(name, 'absent')}"
         for part, rows in before.items()

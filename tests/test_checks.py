@@ -9,9 +9,9 @@ import pytest
 
 from pytest_rtcmpu import contract, rules
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.client.checks import CLIENT_CHECKS
+from pytest_rtcmpu.checks.client.checks import client_checks
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.checks.endpoint.checks import ENDPOINT_CHECKS
+from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.run import ClientBench, EndpointBench, Settings, planned, run_bench
 from pytest_rtcmpu.checks.testees.protocol import CallableTestee
 from pytest_rtcmpu.client import Client
@@ -20,7 +20,7 @@ from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.values.credentials import Credentials
 
 CONTRACT = contract.load()
-CHECKS = {"client": CLIENT_CHECKS, "endpoint": ENDPOINT_CHECKS}
+CHECKS = {"client": client_checks(CONTRACT), "endpoint": endpoint_checks(CONTRACT)}
 #: Clauses that no check can exercise, and why.
 NOT_CHECKABLE = {("endpoint", "access-key-id.active"): "no key is known to be disabled"}
 DOCUMENTED = Settings(phases=("documented",), timeout=20.0)
@@ -90,7 +90,7 @@ def test_our_endpoint_holds_every_clause():
     results = run_endpoint(quiet_endpoint().handle, Settings(max_examples=20))
     assert broken(results) == {}
     exercised = {clause for (_, clause), result in results.items() if result.exercised}
-    assert exercised == {check.clause for check in ENDPOINT_CHECKS}
+    assert exercised == {check.clause for check in CHECKS["endpoint"]}
 
 
 def test_every_clause_about_clients_is_exercised_by_some_way_of_sending():
@@ -99,7 +99,7 @@ def test_every_clause_about_clients_is_exercised_by_some_way_of_sending():
     for options in ({}, {"signature": "v3", "reply_format": "XML"}):
         results, _ = run_client(starter(lambda p: p, **options))
         seen |= {clause for (_, clause), result in results.items() if result.exercised}
-    unseen = {check.clause for check in CLIENT_CHECKS} - seen
+    unseen = {check.clause for check in CHECKS["client"]} - seen
     assert unseen == {"signature.empty-values"}  # only a client that sends one exercises it
 
 

@@ -787,7 +787,7 @@ ALLOWED: dict[tuple[str, str | int], str] = {
     ("signatures/autopsy/mistakes.py", "HMAC-SHA1"): "advice to a reader",
     ("signatures/autopsy/search.py", "HMAC-SHA1"): "advice to a reader",
     ("signatures/autopsy/search.py", "rtc.aliyuncs.com"): "a guess at the host that was signed",
-    ("strategies.py", "720p"): "a text that is no integer",
+    ("strategies/defects.py", "720p"): "a text that is no integer",
     ("cli.py", "TaskExisted"): "an example in a help text",
     ("endpoint.py", 10_000): "how many calls are kept",
     ("endpoint.py", 20): "how many earlier calls an autopsy looks at",

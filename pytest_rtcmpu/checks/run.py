@@ -11,10 +11,10 @@ from typing import Any
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, planned_clauses
 from pytest_rtcmpu.checks.client.bench import ClientBench
-from pytest_rtcmpu.checks.client.checks import CLIENT_CHECKS
+from pytest_rtcmpu.checks.client.checks import client_checks
 from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Phase, SubjectRun
 from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
-from pytest_rtcmpu.checks.endpoint.checks import ENDPOINT_CHECKS
+from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.contract import Clause, Contract, Subject
 
 Bench = BaseBench[Any, Any]
@@ -38,8 +38,8 @@ def planned(
     Raises CannotRun for a glob that matches no clause, naming the nearest ids.
     """
     judged_by = contract or _contract.load()
-    checks = CLIENT_CHECKS if subject == "client" else ENDPOINT_CHECKS
-    clauses = list(planned_clauses(checks, judged_by, subject))
+    make = client_checks if subject == "client" else endpoint_checks
+    clauses = list(planned_clauses(make(judged_by), judged_by, subject))
     everywhere = [clause.id for clause in judged_by.clauses]
     for glob in settings.clauses:
         if not any(fnmatchcase(clause, glob) for clause in everywhere):

@@ -14,7 +14,7 @@ from pytest_rtcmpu import rules, wire
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text, new_request_id
 from pytest_rtcmpu.checks.client.cases import documented, pairwise, plan_strategy
-from pytest_rtcmpu.checks.client.checks import CLIENT_CHECKS
+from pytest_rtcmpu.checks.client.checks import client_checks
 from pytest_rtcmpu.checks.client.scenarios import (
     Observation,
     Plan,
@@ -50,12 +50,12 @@ class ClientBench(BaseBench[Observation, Scenario]):
     """A client under test, and the loopback server that it talks to."""
 
     subject = "client"
-    checks = CLIENT_CHECKS
 
     def __init__(
         self, testee: Testee, settings: Settings, contract: Contract | None = None
     ) -> None:
         super().__init__(testee.target, settings, contract)
+        self.checks = client_checks(self.contract)
         self._testee = testee
         self._endpoint = Endpoint(
             [_KEY, _TEMPORARY_KEY], warn=lambda _: None, explain=False, contract=self.contract

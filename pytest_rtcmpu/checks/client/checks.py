@@ -1,6 +1,9 @@
-"""The checks of a client: a clause and its judge, in one explicit tuple."""
+"""The checks of a client: those with a judge of their own in one tuple, the rest by their rule."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
 
 from pytest_rtcmpu.checks.bench import Check
 from pytest_rtcmpu.checks.client.judges.envelope import (
@@ -30,7 +33,6 @@ from pytest_rtcmpu.checks.client.judges.parameters import (
     keeps_value_rule,
     no_gaps,
     no_panes_sent,
-    pane_field_sent,
     request_sent,
     required_sent,
     scalars_unchanged,
@@ -39,7 +41,9 @@ from pytest_rtcmpu.checks.client.judges.parameters import (
     zero_pane_id_sent,
     zero_sent,
 )
-from pytest_rtcmpu.checks.client.scenarios import Observation
+from pytest_rtcmpu.checks.client.scenarios import Judge, Observation
+from pytest_rtcmpu.contract import Clause, Contract, ContractError
+from pytest_rtcmpu.strategies.defects import WRONG_VALUES
 
 _ENCODING = (
     "plus-for-space",
@@ -52,43 +56,14 @@ _ENCODING = (
     "lower-case-hex",
 )
 
-CLIENT_CHECKS: tuple[Check[Observation], ...] = (
+#: The clauses that have a judge of their own.
+_OWN: tuple[Check[Observation], ...] = (
     Check(clause="request.path", judge=right_path),
     Check(clause="request.sent", judge=request_sent),
-    Check(clause="request.method.supported", judge=keeps_envelope_rule("request.method.supported")),
     Check(clause="request.parameter.once", judge=each_name_once),
     Check(clause="request.values.unchanged", judge=values_unchanged),
     Check(clause="request.utf-8", judge=signed_without(("charset",), has_odd_characters)),
     Check(clause="request.integer.form", judge=integer_form),
-    Check(clause="format.known", judge=keeps_envelope_rule("format.known")),
-    *(
-        Check(clause=clause, judge=keeps_envelope_rule(clause))
-        for clause in (
-            "version.required",
-            "action.required",
-            "access-key-id.required",
-            "signature.required",
-            "timestamp.required",
-            "signature-nonce.required",
-            "version.value",
-            "action.known",
-            "signature-method.value",
-            "timestamp.format",
-            "timestamp.window",
-        )
-    ),
-    *(
-        Check(clause=clause, judge=keeps_envelope_rule(clause, only="1.0"))
-        for clause in (
-            "signature-method.required",
-            "signature-version.required",
-            "signature-version.value",
-        )
-    ),
-    Check(
-        clause="v3.content-sha256.required",
-        judge=keeps_envelope_rule("v3.content-sha256.required", only="v3"),
-    ),
     Check(clause="signature.1-0.verifies", judge=signature_verifies("1.0")),
     Check(clause="signature.v3.verifies", judge=signature_verifies("v3")),
     Check(
@@ -110,47 +85,16 @@ CLIENT_CHECKS: tuple[Check[Observation], ...] = (
     Check(clause="nonce.unique", judge=fresh_nonce),
     Check(clause="security-token.signed", judge=token_signed),
     Check(clause="secret.never-sent", judge=secret_nowhere),
-    Check(clause="app-id.required", judge=required_sent("AppId")),
-    Check(clause="channel-id.required", judge=required_sent("ChannelId")),
-    Check(clause="task-id.required", judge=required_sent("TaskId")),
-    Check(clause="task-profile.required", judge=required_sent("TaskProfile")),
-    Check(clause="media-encode.required", judge=required_sent("MediaEncode")),
     Check(clause="media-encode.zero", judge=zero_sent("MediaEncode")),
-    Check(clause="background-color.required", judge=required_sent("BackgroundColor")),
     Check(clause="background-color.zero", judge=zero_sent("BackgroundColor")),
-    Check(clause="layout-ids.required", judge=required_sent("LayoutIds")),
     Check(clause="layout-ids.several", judge=in_list(complete_list, "LayoutIds")),
     Check(clause="repeat-list.layout-ids.from-1", judge=in_list(starts_at_base, "LayoutIds")),
     Check(clause="repeat-list.layout-ids.no-gaps", judge=in_list(no_gaps, "LayoutIds")),
     Check(clause="user-panes.optional", judge=no_panes_sent),
     Check(clause="user-panes.complete", judge=all_panes_sent),
-    Check(clause="user-panes.pane-id.required", judge=pane_field_sent("PaneId")),
-    Check(clause="user-panes.user-id.required", judge=pane_field_sent("UserId")),
-    Check(clause="user-panes.source-type.required", judge=pane_field_sent("SourceType")),
     Check(clause="user-panes.pane-id.zero", judge=zero_pane_id_sent),
-    Check(clause="repeat-list.user-panes.from-0-or-1", judge=in_list(starts_at_base, "UserPanes")),
     Check(clause="repeat-list.user-panes.no-gaps", judge=in_list(no_gaps, "UserPanes")),
-    Check(clause="stream-url.required", judge=required_sent("StreamURL")),
     Check(clause="stream-url.unchanged", judge=scalars_unchanged(lambda p: p.kind == "url")),
-    *(
-        Check(clause=clause, judge=keeps_value_rule(clause))
-        for clause in (
-            "task-profile.enum",
-            "task-profile.letter-case",
-            "media-encode.integer",
-            "media-encode.enum",
-            "background-color.integer",
-            "background-color.range",
-            "layout-ids.integer",
-            "layout-ids.known",
-            "user-panes.pane-id.integer",
-            "user-panes.pane-id.range",
-            "user-panes.source-type.enum",
-            "user-panes.source-type.letter-case",
-            "stream-url.rtmp",
-            "stream-url.absolute",
-        )
-    ),
     Check(clause="reply.request-id.returned", judge=success_returned(lambda o, last: True)),
     Check(
         clause="reply.json",
@@ -201,3 +145,42 @@ CLIENT_CHECKS: tuple[Check[Observation], ...] = (
     Check(clause="error.service-codes", judge=table_reported("service")),
     Check(clause="error.unknown-code", judge=error_reported(lambda o, last, row: row is None)),
 )
+
+#: For a rule of the operation's parameters: its judge, for the clause's parameter.
+_BY_RULE: Mapping[str, Callable[[Clause], Judge]] = {
+    "required": lambda clause: required_sent(str(clause.parameter)),
+    "base": lambda clause: in_list(starts_at_base, str(clause.parameter)),
+    **dict.fromkeys(WRONG_VALUES, keeps_value_rule),
+}
+#: Common parameters, or one rule of theirs, that one kind of signature alone knows.
+_ONLY: Mapping[tuple[str | None, str | None], str] = {
+    ("SignatureMethod", "required"): "1.0",
+    ("SignatureVersion", "required"): "1.0",
+    ("SignatureVersion", "enum"): "1.0",
+    ("ContentSha256", "required"): "v3",
+}
+
+
+@cache
+def client_checks(contract: Contract) -> tuple[Check[Observation], ...]:
+    """Return the checks of a client: one a clause, in the contract's order.
+
+    Raises ContractError for a clause that nobody judges.
+    """
+    own = {check.clause: check for check in _OWN}
+    return tuple(
+        own.get(clause.id) or Check(clause=clause.id, judge=_derived(clause, contract))
+        for clause in contract.clauses
+        if "client" in clause.subjects
+    )
+
+
+def _derived(clause: Clause, contract: Contract) -> Judge:
+    """The judge of a clause by its rule; the endpoint's own diagnosis knows the envelope's."""
+    top = str(clause.parameter).partition(".")[0]
+    make = _BY_RULE.get(str(clause.rule))
+    if make is not None and top in contract.parameters_by_wire_name:
+        return make(clause)
+    if top not in contract.parameters_by_wire_name and clause.rule is not None:
+        return keeps_envelope_rule(clause, only=_ONLY.get((clause.parameter, clause.rule)))
+    raise ContractError(f"{clause.id}: a clause for clients, and no judge knows it")

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
 from pytest_rtcmpu.checks.endpoint.cases import documented, pairwise, step_strategy
-from pytest_rtcmpu.checks.endpoint.checks import ENDPOINT_CHECKS
+from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
 from pytest_rtcmpu.checks.endpoint.race import PATIENCE, race
 from pytest_rtcmpu.checks.endpoint.requests import CHANGES, ENCODERS
@@ -37,7 +37,6 @@ class EndpointBench(BaseBench[Observation, Scenario]):
     """An endpoint under test, at a URL."""
 
     subject = "endpoint"
-    checks = ENDPOINT_CHECKS
 
     def __init__(
         self,
@@ -47,6 +46,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         contract: Contract | None = None,
     ) -> None:
         super().__init__(url, settings, contract)
+        self.checks = endpoint_checks(self.contract)
         self._credentials = credentials
         try:
             self._clients = {

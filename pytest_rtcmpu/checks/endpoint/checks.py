@@ -1,6 +1,8 @@
-"""The checks of an endpoint: a clause and its judge, in one explicit tuple."""
+"""The checks of an endpoint: a clause and its judge."""
 
 from __future__ import annotations
+
+from functools import cache
 
 from pytest_rtcmpu.checks.bench import Check
 from pytest_rtcmpu.checks.endpoint.judges import (
@@ -20,105 +22,12 @@ from pytest_rtcmpu.checks.endpoint.judges import (
     request_id_present,
 )
 from pytest_rtcmpu.checks.endpoint.scenarios import Observation
+from pytest_rtcmpu.contract import Contract
 
-_OWN, _GATEWAY = frozenset({"StartMPUTask"}), frozenset({"gateway"})
+_TABLE, _GATEWAY = frozenset({"StartMPUTask"}), frozenset({"gateway"})
 
-_ABOUT_STEPS = (
-    "request.accepted",
-    "request.method.get",
-    "request.method.post-query",
-    "request.method.post-form",
-    "request.method.supported",
-    "request.path",
-    "request.utf-8",
-    "request.unknown-parameters",
-    "request.integer.form",
-    "request.refused.changes-nothing",
-    "request.wire-encoding",
-    "order.of-checks",
-    "format.known",
-    "version.required",
-    "action.required",
-    "access-key-id.required",
-    "signature.required",
-    "signature-method.required",
-    "timestamp.required",
-    "signature-version.required",
-    "signature-nonce.required",
-    "v3.content-sha256.required",
-    "v3.content-sha256.code",
-    "version.value",
-    "version.code",
-    "action.known",
-    "signature-method.value",
-    "signature-method.letter-case",
-    "signature-version.value",
-    "signature-version.code",
-    "timestamp.format",
-    "timestamp.window",
-    "access-key-id.known",
-    "signature.1-0.verifies",
-    "signature.v3.verifies",
-    "signature.v3.signed-headers",
-    "signature.mismatch",
-    "signature.method",
-    "signature.empty-values",
-    "signature.encoding",
-    "nonce.unique",
-    "nonce.code",
-    "nonce.after-signature",
-    "security-token.signed",
-    "app-id.required",
-    "channel-id.required",
-    "task-id.required",
-    "task-id.name",
-    "task-id.key",
-    "task-profile.required",
-    "task-profile.enum",
-    "task-profile.letter-case",
-    "task-profile.code",
-    "media-encode.required",
-    "media-encode.integer",
-    "media-encode.enum",
-    "media-encode.zero",
-    "background-color.required",
-    "background-color.integer",
-    "background-color.range",
-    "background-color.zero",
-    "layout-ids.required",
-    "layout-ids.integer",
-    "layout-ids.known",
-    "layout-ids.several",
-    "repeat-list.layout-ids.from-1",
-    "repeat-list.layout-ids.from-1.refused",
-    "repeat-list.layout-ids.no-gaps.refused",
-    "repeat-list.layout-ids.code",
-    "user-panes.optional",
-    "user-panes.complete",
-    "user-panes.pane-id.required",
-    "user-panes.pane-id.integer",
-    "user-panes.pane-id.range",
-    "user-panes.pane-id.zero",
-    "user-panes.user-id.required",
-    "user-panes.source-type.required",
-    "user-panes.source-type.enum",
-    "user-panes.source-type.letter-case",
-    "user-panes.code",
-    "repeat-list.user-panes.from-0-or-1",
-    "repeat-list.user-panes.no-gaps.refused",
-    "stream-url.required",
-    "stream-url.rtmp",
-    "stream-url.absolute",
-    "stream-url.code",
-    "error.task-existed",
-    "error.invalid-layout-id",
-    "error.invalid-media-encode",
-    "error.invalid-background-color",
-    "error.missing-parameter",
-)
-
-ENDPOINT_CHECKS: tuple[Check[Observation], ...] = (
-    *(Check(clause=clause, judge=answered_as_expected(clause)) for clause in _ABOUT_STEPS),
+#: The clauses about what every reply is. Every other is about what must answer a certain request.
+_OWN: tuple[Check[Observation], ...] = (
     Check(clause="format.json", judge=in_syntax("format.json", asked_format("JSON", "JSON"))),
     Check(clause="format.xml", judge=in_syntax("format.xml", asked_format("XML", "XML"))),
     Check(
@@ -139,8 +48,23 @@ ENDPOINT_CHECKS: tuple[Check[Observation], ...] = (
     Check(clause="error.task-existed.http-200", judge=existed_status),
     Check(clause="error.task-existed.only-then", judge=existed_only_then),
     Check(clause="error.task-existed.one-winner", judge=one_winner),
-    Check(clause="error.message", judge=documented_message(_OWN)),
+    Check(clause="error.message", judge=documented_message(_TABLE)),
     Check(clause="error.gateway.message", judge=documented_message(_GATEWAY)),
-    Check(clause="error.http-status", judge=documented_status(_OWN)),
+    Check(clause="error.http-status", judge=documented_status(_TABLE)),
     Check(clause="error.gateway.http-status", judge=documented_status(_GATEWAY)),
 )
+
+#: Rules that no request breaks by itself and no check can bring about: nobody names us a disabled
+#: key of a foreign endpoint.
+_OUT_OF_REACH = ("active",)
+
+
+@cache
+def endpoint_checks(contract: Contract) -> tuple[Check[Observation], ...]:
+    """Return the checks of an endpoint: one a clause, in the contract's order."""
+    own = {check.clause: check for check in _OWN}
+    return tuple(
+        own.get(clause.id) or Check(clause=clause.id, judge=answered_as_expected(clause.id))
+        for clause in contract.clauses
+        if "endpoint" in clause.subjects and clause.rule not in _OUT_OF_REACH
+    )

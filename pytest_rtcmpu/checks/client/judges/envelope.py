@@ -10,23 +10,23 @@ from urllib.parse import quote
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import Breach
 from pytest_rtcmpu.checks.client.scenarios import Judge, Observation, Sent
+from pytest_rtcmpu.contract import Clause
 from pytest_rtcmpu.values.credentials import Credentials
 
 # --------------------------------------------------------------------- what it sent: the envelope
 
 
-def keeps_envelope_rule(clause: str, *, only: str | None = None) -> Judge:
+def keeps_envelope_rule(clause: Clause, *, only: str | None = None) -> Judge:
     """A clause that the endpoint's own diagnosis speaks of; ``only`` for one kind of signature."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
         sent = [s for s in o.sent if only in (None, s.diagnosis.signature)]
         if not sent:
             return None
-        rule = o.contract.clause(clause)
         return [
-            Breach(expected=rule.text, got=what_came(s, rule.parameter))
+            Breach(expected=clause.text, got=what_came(s, clause.parameter))
             for s in sent
-            if any(broken.id == clause for broken in s.diagnosis.clauses)
+            if any(broken.id == clause.id for broken in s.diagnosis.clauses)
         ]
 
     return judge

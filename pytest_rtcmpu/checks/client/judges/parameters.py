@@ -16,7 +16,7 @@ from pytest_rtcmpu.checks.client.scenarios import (
     can_be_judged,
     in_words,
 )
-from pytest_rtcmpu.contract import Parameter
+from pytest_rtcmpu.contract import Clause, Parameter
 
 
 def _present(sent: Sent, p: Parameter) -> bool:
@@ -27,8 +27,11 @@ def _present(sent: Sent, p: Parameter) -> bool:
     return any(sent.value(name) is not None for name in (p.name, *p.aliases))
 
 
-def required_sent(name: str) -> Judge:
-    """A required parameter that was given arrives."""
+def required_sent(path: str) -> Judge:
+    """A required parameter, or field of one, that was given arrives."""
+    name, _, part = path.partition(".")
+    if part:
+        return _field_sent(name, part)
 
     def judge(o: Observation) -> Iterable[Breach] | None:
         p = o.contract.parameter(name)
@@ -243,16 +246,16 @@ def _complete_panes(
     return Breach(expected=f"{len(given)} panes, of users {wanted}", got=f"{len(sent)}, of {ids}")
 
 
-def pane_field_sent(part: str) -> Judge:
-    """Each pane has this field."""
+def _field_sent(name: str, part: str) -> Judge:
+    """Each item of a list of structs has this field."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
-        if not can_be_judged(o) or not asked_for(o, "UserPanes"):
+        if not can_be_judged(o) or not asked_for(o, name):
             return None
         return [
-            Breach(expected=f"UserPanes.{index}.{part}", got=f"only {sorted(item)}")
+            Breach(expected=f"{name}.{index}.{part}", got=f"only {sorted(item)}")
             for s in o.sent
-            for index, item in s.structs("UserPanes").items()
+            for index, item in s.structs(name).items()
             if not item.get(part)
         ]
 
@@ -282,18 +285,18 @@ def no_panes_sent(o: Observation) -> Iterable[Breach] | None:
     return [Breach(expected="nothing of UserPanes", got=", ".join(sent))] if sent else []
 
 
-def keeps_value_rule(clause: str) -> Judge:
+def keeps_value_rule(clause: Clause) -> Judge:
     """A rule of one parameter's values: a client that was given a valid one sends a valid one."""
+    name = str(clause.parameter).partition(".")[0]
 
     def judge(o: Observation) -> Iterable[Breach] | None:
-        parameter = o.contract.clause(clause).parameter or ""
-        if not can_be_judged(o) or not asked_for(o, parameter.partition(".")[0]):
+        if not can_be_judged(o) or not asked_for(o, name):
             return None
         return [
             Breach(expected=f"{p.path} {p.expected}", got=p.got)
             for s in o.sent
             for p in s.problems
-            if p.clause.id == clause
+            if p.clause.id == clause.id
         ]
 
     return judge

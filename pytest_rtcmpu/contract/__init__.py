@@ -179,7 +179,7 @@ class Service:
     level: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Contract:
     """One edition of the documentation."""
 
@@ -197,6 +197,14 @@ class Contract:
     errors: tuple[ErrorRow, ...]
     clauses: tuple[Clause, ...]
     silences: tuple[Silence, ...]
+
+    def __repr__(self) -> str:
+        # All that it holds is 96 kB: no failing test's report is the better for it.
+        return f"<Contract {self.edition}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print it as short in Hypothesis's and IPython's printers, which print every field."""
+        printer.text(repr(self))
 
     @cached_property
     def _clauses(self) -> dict[str, Clause]:

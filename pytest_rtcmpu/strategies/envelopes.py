@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from pytest_rtcmpu import contract as _contract
-from pytest_rtcmpu import wire
 from pytest_rtcmpu.contract import Clause, Contract
 from pytest_rtcmpu.errors import APIError
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.rules import Pairs
+from pytest_rtcmpu.strategies.envelope_defects import (
+    Changes,
+    Defect,
+    Signature,
+    changed,
+    wrong_envelopes,
+)
 from pytest_rtcmpu.strategies.values import in_force
 from pytest_rtcmpu.strategies.violations import chosen_clauses, http_statuses_of
-from pytest_rtcmpu.values.credentials import Credentials, Secret
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.client import Client, Envelope, Reply
-
-
-# ---------------------------------------------------------------------------- a broken envelope
-
-_Change = Callable[["Envelope"], "Envelope"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,24 +39,27 @@ class GatewayViolation:
     parameter: the common parameter that is wrong; ``None`` for the HTTP method.
     codes, http_statuses: the Codes that may answer, one of them, and their HTTP statuses.
     repeats: the nonce of an earlier, good request is sent again.
+    changes: what is changed in the envelope, as data.
+    contract: the contract that is broken.
     """
 
     clause: str
     level: str
     what: str
-    signature: Literal["1.0", "v3"]
+    signature: Signature
     parameter: str | None
     codes: frozenset[str]
     http_statuses: frozenset[int]
     repeats: bool = False
-    change: _Change = field(repr=False, compare=False)
+    changes: Changes = field(hash=False)
+    contract: Contract = field(repr=False, compare=False)
 
     def apply(self, envelope: Envelope) -> Envelope:
         """Return the envelope, broken: for ``client.call(…, envelope=violation.apply)``.
 
         A repeated nonce needs an earlier request: use :meth:`send`.
         """
-        return self.change(envelope)
+        return changed(envelope, self.changes, self.contract)
 
     def send(
         self, client: Client, request: StartMPUTask | Pairs, action: str | None = None
@@ -72,7 +73,7 @@ class GatewayViolation:
             raise ValueError(
                 f"client: expected one with signature={self.signature!r}, got {client!r}"
             )
-        action = action or _contract.load().service.action
+        action = action or self.contract.service.action
         pairs: Pairs = (
             request.to_wire(user_panes_from=client.user_panes_from)
             if isinstance(request, StartMPUTask)
@@ -94,204 +95,41 @@ class GatewayViolation:
         )
 
 
-#: What is wrong, in words, and the change that makes it so.
-_Defects = st.SearchStrategy[tuple[str, _Change]]
+def _violation_of(
+    contract: Contract, clause: Clause, signature: Signature
+) -> Callable[[Defect], GatewayViolation]:
+    def violation(defect: Defect) -> GatewayViolation:
+        what, changes = defect
+        return GatewayViolation(
+            clause=clause.id,
+            level=clause.level,
+            what=what,
+            signature=signature,
+            parameter=clause.parameter,
+            codes=frozenset(clause.codes),
+            http_statuses=http_statuses_of(contract, clause.codes),
+            repeats=clause.rule == "unique",
+            changes=changes,
+            contract=contract,
+        )
 
-
-def _defects(*rows: tuple[str, _Change]) -> _Defects:
-    return st.sampled_from(rows)
-
-
-def _set(**values: Any) -> _Change:
-    return lambda envelope: replace(envelope, **values)
-
-
-#: Where the client's envelope holds a common parameter that may come with another value.
-_HELD_IN = {
-    "Version": "version",
-    "Action": "action",
-    "SignatureMethod": "signature_method",
-    "Timestamp": "timestamp",
-    "SignatureVersion": "signature_version",
-    "SignatureNonce": "nonce",
-}
-
-
-def _absent(contract: Contract, name: str) -> _Defects:
-    rows: list[tuple[str, _Change]] = [
-        (f"no {name}", lambda envelope: replace(envelope, omit=envelope.omit | {name}))
-    ]
-    if name in _HELD_IN:
-        rows.append((f"an empty {name}", _set(**{_HELD_IN[name]: ""})))
-    return _defects(*rows)
-
-
-def _other_value(contract: Contract, name: str) -> _Defects:
-    """A value near the documented one, in no letter case the same."""
-    value = next(p.value or "" for p in contract.common_parameters if p.name == name)
-    values = (value[:-1], f"{value}1", f"x{value}", "x")
-    return _defects(*((f"{name}={v}", _set(**{_HELD_IN[name]: v})) for v in values))
-
-
-def _other_action(contract: Contract, name: str) -> _Defects:
-    """The Action in another letter case ("case matters"), or misspelt."""
-    action = contract.service.action
-    others = (action.lower(), action.upper(), action.swapcase(), action[:-1], f"{action}s", "x")
-    return _defects(*((f"Action={a}", _set(action=a)) for a in others if a != action))
-
-
-def _other_format(contract: Contract, name: str) -> _Defects:
-    known = {text.upper() for text in contract.service.formats}
-    others = [text for text in ("x", "YAML", "TEXT", "JSON5", "HTML") if text not in known]
-    return _defects(*((f"Format={text}", _set(reply_format=text)) for text in others))
-
-
-def _other_method(contract: Contract, name: str) -> _Defects:
-    # HEAD is left out: its reply has no body, and so no Code.
-    methods = [m for m in ("PUT", "DELETE", "PATCH") if m not in contract.service.methods]
-    return _defects(*((f"method {method}", _set(method=method)) for method in methods))
-
-
-def _moment(envelope: Envelope, contract: Contract) -> datetime:
-    return wire.parse_timestamp(envelope.timestamp, contract) or datetime.now(UTC)
-
-
-#: Other forms of a moment, made from the documented one.
-_FORMS_OF_TIME: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("no Z", lambda form: form.removesuffix("Z")),
-    ("an offset for Z", lambda form: form.removesuffix("Z") + "+08:00"),
-    ("a fraction", lambda form: form.replace("%S", "%S.000")),
-    ("a space for T", lambda form: form.replace("T", " ").removesuffix("Z")),
-    ("slashes", lambda form: form.replace("-", "/")),
-    ("no punctuation", lambda form: form.replace("-", "").replace(":", "")),
-    ("no seconds", lambda form: form.replace(":%S", "")),
-    ("no time", lambda form: form.partition("T")[0]),
-    ("an epoch", lambda form: "{epoch}"),
-    ("an epoch in milliseconds", lambda form: "{epoch}000"),
-    ("a word", lambda form: "now"),
-)
-
-
-def _malformed_time(contract: Contract, name: str) -> _Defects:
-    def change(make: Callable[[str], str], envelope: Envelope) -> Envelope:
-        moment = _moment(envelope, contract)
-        text = moment.strftime(make(contract.service.timestamp_format))
-        return replace(envelope, timestamp=text.format(epoch=int(moment.timestamp())))
-
-    return _defects(*((f"Timestamp with {w}", partial(change, make)) for w, make in _FORMS_OF_TIME))
-
-
-#: So far beyond the window that neither a slow machine nor a rounded second matters.
-_CLEAR_MARGIN = 60
-_HOUR = 3600
-
-
-def _expired_time(contract: Contract, name: str) -> _Defects:
-    def defect(offset: int) -> tuple[str, _Change]:
-        def change(envelope: Envelope) -> Envelope:
-            moment = _moment(envelope, contract) + timedelta(seconds=offset)
-            return replace(envelope, timestamp=wire.format_timestamp(moment, contract))
-
-        return f"Timestamp {offset:+d} s from the clock", change
-
-    least = contract.service.timestamp_window_seconds + _CLEAR_MARGIN
-    # Eight hours: China's local time, sent as though it were UTC.
-    away = st.one_of(
-        st.sampled_from([least, max(least, 8 * _HOUR)]), st.integers(least, least + 1000 * _HOUR)
-    )
-    return st.tuples(st.sampled_from((-1, 1)), away).map(lambda pair: defect(pair[0] * pair[1]))
-
-
-def _with_key(make: Callable[[Credentials], Credentials]) -> _Change:
-    return lambda envelope: replace(envelope, credentials=make(envelope.credentials))
-
-
-def _unknown_key(contract: Contract, name: str) -> _Defects:
-    def other_id(key: Credentials) -> Credentials:
-        return replace(key, access_key_id=f"{key.access_key_id}-unknown")
-
-    return _defects(("an AccessKeyId that does not exist", _with_key(other_id)))
-
-
-def _another(char: str) -> str:
-    return "1" if char == "0" else "0"
-
-
-def _wrong_signature(contract: Contract, name: str) -> _Defects:
-    def other_secret(key: Credentials) -> Credentials:
-        return replace(key, access_key_secret=Secret(f"{key.access_key_secret.reveal()}x"))
-
-    return _defects(
-        ("a signature with another first character", _set(tamper=lambda s: _another(s[0]) + s[1:])),
-        ("a signature cut short", _set(tamper=lambda s: s[: len(s) // 2])),
-        ("a signature of zeros", _set(tamper=lambda s: "0" * len(s))),
-        ("a signature made with another secret", _with_key(other_secret)),
-    )
-
-
-def _repeated_nonce(contract: Contract, name: str) -> _Defects:
-    return _defects(("a SignatureNonce sent before", lambda envelope: envelope))
-
-
-_BOTH = frozenset({"1.0", "v3"})
-_ONLY_1_0 = frozenset({"1.0"})
-# By parameter and rule; ``None`` as a parameter stands for every one that has no row of its own.
-# Under V3 only what has a documented Code: none is for an absent header (S4) or another algorithm.
-_ENVELOPES: Mapping[
-    tuple[str | None, str], tuple[frozenset[str], Callable[[Contract, str], _Defects]]
-] = {
-    (None, "method"): (_BOTH, _other_method),
-    ("Format", "enum"): (_BOTH, _other_format),
-    (None, "required"): (_ONLY_1_0, _absent),
-    ("Version", "enum"): (_BOTH, _other_value),
-    ("Action", "enum"): (_BOTH, _other_action),
-    ("SignatureMethod", "enum"): (_ONLY_1_0, _other_value),
-    ("SignatureVersion", "enum"): (_ONLY_1_0, _other_value),
-    ("Timestamp", "format"): (_BOTH, _malformed_time),
-    ("Timestamp", "window"): (_BOTH, _expired_time),
-    ("AccessKeyId", "known"): (_BOTH, _unknown_key),
-    ("Signature", "verifies"): (_BOTH, _wrong_signature),
-    ("SignatureNonce", "unique"): (_BOTH, _repeated_nonce),
-}
-
-
-def _gateway_violation(
-    contract: Contract, clause: Clause, signature: Literal["1.0", "v3"], defect: tuple[str, _Change]
-) -> GatewayViolation:
-    what, change = defect
-    return GatewayViolation(
-        clause=clause.id,
-        level=clause.level,
-        what=what,
-        signature=signature,
-        parameter=clause.parameter,
-        codes=frozenset(clause.codes),
-        http_statuses=http_statuses_of(contract, clause.codes),
-        repeats=clause.rule == "unique",
-        change=change,
-    )
+    return violation
 
 
 @lru_cache(maxsize=64)
 def _gateway_violations(
-    contract: Contract, signature: Literal["1.0", "v3"]
+    contract: Contract, signature: Signature
 ) -> Mapping[str, st.SearchStrategy[GatewayViolation]]:
-    common = {p.name for p in contract.common_parameters} | {None}
     found = {}
-    for clause in contract.clauses:
-        if clause.parameter not in common or clause.rule is None:
-            continue
-        nobody: tuple[frozenset[str], Any] = (frozenset(), None)
-        row = _ENVELOPES.get((clause.parameter, clause.rule))
-        signatures, defects = row or _ENVELOPES.get((None, clause.rule), nobody)
-        if signature in signatures:
-            make = partial(_gateway_violation, contract, clause, signature)
-            found[clause.id] = defects(contract, str(clause.parameter)).map(make)
+    for clause, wrong in wrong_envelopes(contract):
+        if signature in wrong.signatures:
+            defects = wrong.defects(contract, str(clause.parameter))
+            found[clause.id] = defects.map(_violation_of(contract, clause, signature))
     return found
 
 
 def gateway_violations(
-    signature: Literal["1.0", "v3"] = "1.0",
+    signature: Signature = "1.0",
     *,
     contract: Contract | None = None,
     clauses: str | Iterable[str] | None = None,

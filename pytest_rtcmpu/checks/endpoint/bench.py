@@ -6,9 +6,10 @@ says of the request, and against what it says of every reply.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
@@ -16,7 +17,6 @@ from pytest_rtcmpu.checks.endpoint.cases import documented, pairwise, step_strat
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
 from pytest_rtcmpu.checks.endpoint.race import PATIENCE, race
-from pytest_rtcmpu.checks.endpoint.requests import CHANGES, ENCODERS
 from pytest_rtcmpu.checks.endpoint.scenarios import (
     Answer,
     Observation,
@@ -29,8 +29,15 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
 from pytest_rtcmpu.client import Client, Envelope
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import TransportError
+from pytest_rtcmpu.strategies.envelope_defects import changed
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
+
+#: How a step's names and values travel (``Step.wire``), where not by S2 111551's encoding.
+_ENCODERS: Mapping[str, Callable[[str], str]] = {
+    "plus": lambda text: quote(text, safe="~").replace("%20", "+"),
+    "raw": lambda text: quote(text, safe="~*/"),
+}
 
 
 class EndpointBench(BaseBench[Observation, Scenario]):
@@ -99,18 +106,19 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         pairs = [(name, self._named(value)) for name, value in (*step.pairs, *step.also)]
 
         def envelope(plain: Envelope) -> Envelope:
-            changed = replace(
+            sent = replace(
                 plain,
                 method=step.method,
                 in_query=step.in_query or step.method == "GET",
                 reply_format=step.reply_format,
-                encode=ENCODERS.get(step.wire, plain.encode),
+                encode=_ENCODERS.get(step.wire, plain.encode),
                 headers=tuple(step.headers),
             )
-            for name, value in step.envelope.items():
-                shown = self._named(value) if isinstance(value, str) else value
-                changed = CHANGES[name](changed, shown)
-            return changed
+            named = {
+                name: self._named(value) if isinstance(value, str) else value
+                for name, value in step.envelope.items()
+            }
+            return changed(sent, named, self.contract)
 
         client = self._clients[step.signature]
         return client.prepare(self.contract.service.action, pairs, envelope=envelope)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.endpoint.cases_of_envelopes import orders, wrong_envelopes
+from pytest_rtcmpu.checks.endpoint.cases_of_envelopes import orders, wrong
 from pytest_rtcmpu.checks.endpoint.cases_of_state import existence, nonces
 from pytest_rtcmpu.checks.endpoint.scenarios import (
     Expect,
@@ -27,7 +27,7 @@ def documented(contract: Contract) -> Iterator[Scenario]:
     yield from _v3_forms(contract)
     yield from _tokens(contract)
     yield from _refusals(contract)
-    yield from wrong_envelopes(contract)
+    yield from wrong(contract)
     yield from orders(contract)
     yield from existence(contract)
     yield from nonces(contract)

@@ -42,7 +42,7 @@ class Step:
 
     ``@upper:task:x`` stands for the same name in upper case.
 
-    envelope: changes to what goes around the parameters, see ``CHANGES``.
+    envelope: changes to what goes around the parameters, see ``strategies/envelope_defects.py``.
     in_query: by POST, the parameters stand in the query all the same.
     wire: ``standard``, ``plus`` (a space travels as +) or ``raw`` (~ * / stand as they are).
     also: further parameters that no contract names; ``headers``: further headers, not signed.

@@ -190,25 +190,15 @@ def _tell(
     run: Run, targets: Sequence[Target], known: Sequence[Known], given: argparse.Namespace
 ) -> int:
     """Print and write what came of a run, and return the exit status."""
-    from pytest_rtcmpu import report
-    from pytest_rtcmpu.checks import case_files, known_failures
-    from pytest_rtcmpu.report.github import annotate
+    from pytest_rtcmpu.checks import case_files
+    from pytest_rtcmpu.report.conclusion import Part, conclude
 
-    contract = _contract.load(run.edition)
-    results = [result for subject in run.subjects for result in subject.results]
-    excuses = known_failures.excuses(known, results, contract, today=date.today())
-    ledgers = report.ledgers(run, contract, known=excuses.reasons)
+    part = Part(subjects=run.subjects, known=tuple(known), strict=run.strict)
+    found = conclude(run, [part], _contract.load(run.edition), today=date.today())
     terminal = sys.stdout.isatty()
-    _say(
-        report.summary(
-            run,
-            ledgers,
-            width=shutil.get_terminal_size().columns if terminal else _PIPED_WIDTH,
-            color=terminal and not os.environ.get("NO_COLOR"),
-            verbose=given.verbose,
-            problems=excuses.problems,
-        )
-    )
+    color = terminal and not os.environ.get("NO_COLOR")
+    width = None if terminal else _PIPED_WIDTH
+    _say(found.summary(width=width, color=color, verbose=given.verbose))
     saved = [
         path
         for subject, target in zip(run.subjects, targets, strict=True)
@@ -219,19 +209,9 @@ def _tell(
     ]
     if saved:
         _say(f"{len(saved)} saved; to see one again: rtcmpu replay {saved[0]}")
-    for path in given.report:
-        report.write(path, run, ledgers, problems=excuses.problems)
-        _say(f"report: {path}")
-    if os.environ.get("GITHUB_ACTIONS"):
-        for line in annotate(ledgers, problems=excuses.problems):
-            _say(line)
-    if not all(subject.complete for subject in run.subjects):
-        return COULD_NOT_RUN
-    status = report.exit_status(ledgers, problems=excuses.problems)
-    # Zero checks is never success, of none of several targets.
-    if status == HELD and not all(each.checks for each in ledgers):
-        return COULD_NOT_RUN
-    return status
+    found.write(given.report)
+    found.tell(_say, given.report)
+    return found.status
 
 
 def _targets(words: Sequence[str], command: Sequence[str]) -> tuple[Target, ...]:
@@ -318,6 +298,7 @@ def _replay(arguments: list[str]) -> int:
     from pytest_rtcmpu.checks import case_files
     from pytest_rtcmpu.checks.run import Settings
     from pytest_rtcmpu.checks.testees.targets import OPTIONS
+    from pytest_rtcmpu.report.words import paragraph
     from pytest_rtcmpu.values.credentials import credentials_from
 
     parser = argparse.ArgumentParser(
@@ -343,9 +324,7 @@ def _replay(arguments: list[str]) -> int:
             raise CannotRun(f"{target.name} no longer gets as far as {case.clause}")
     _say(f"{target.subject} {target.name}: {case.clause} ({case.phase}, {case.scenario})")
     for finding in findings[:1]:
-        _say(f"  expected  {finding.expected}\n  got       {finding.got}")
-        for exchange in finding.exchanges:
-            _say(f"\n{exchange.request}\n\n{exchange.reply}\n")
+        _say(paragraph(finding, indent="  "))
     _say("STILL BROKEN" if findings else "FIXED")
     if target.kind in OPTIONS:
         option = shlex.quote(f"{target.option}={target.name}")

@@ -150,7 +150,7 @@ def test_annotation():
     assert error == (
         f"::error title={FAILING} broken by client shop.rtc%3Astart::"
         "The call goes to path / of the service's host. (companion, S2 111548)%0A"
-        "expected MediaEncode=0%0Agot no MediaEncode%0Ain documented, TaskProfile=4IN_720P"
+        "in documented, TaskProfile=4IN_720P%0Aexpected MediaEncode=0%0Agot no MediaEncode"
     )
     assert warning.startswith(f"::warning title={READING} broken by ")
 

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +19,9 @@ import pytest
 from pytest_rtcmpu.plugin.running import RESULT
 
 if TYPE_CHECKING:
-    from pytest_rtcmpu.checks.core import CheckResult, Run
+    from pytest_rtcmpu.checks.core import CheckResult
     from pytest_rtcmpu.plugin.plan import Plan
-    from pytest_rtcmpu.report.ledger import Ledger
+    from pytest_rtcmpu.report.conclusion import Conclusion
 
 #: The option that names a target, and the function of checks.targets that makes it one.
 _TARGETS = {
@@ -86,7 +87,7 @@ class Checks:
         self._results: dict[tuple[str, str], CheckResult] = {}
         self._notes: dict[str, tuple[str, ...]] = {}
         self._crashed: list[str] = []
-        self._told: tuple[Run, tuple[Ledger, ...], tuple[str, ...]] | None = None
+        self._conclusion: Conclusion | None = None
         if config.getoption("rtcmpu_seed") is None:
             # Options go to xdist's workers as they are now.
             config.option.rtcmpu_seed = int.from_bytes(os.urandom(4), "big")
@@ -217,46 +218,36 @@ class Checks:
         used = self._collected or self._results
         if not used or self._config.getoption("collectonly"):
             return
-        from pytest_rtcmpu import report
         from pytest_rtcmpu.plugin.plan import sum_up
 
-        self._told = sum_up(
+        found = self._conclusion = sum_up(
             self._collected,
             self._results,
             notes=self._notes,
             crashed=self._crashed,
             seconds=time.monotonic() - self._began,
         )
-        run, ledgers, problems = self._told
-        for path in self._config.getoption("rtcmpu_report"):
-            report.write(path, run, ledgers, problems=problems)
-        fails = report.exit_status(ledgers, problems=problems) != 0
-        if exitstatus == pytest.ExitCode.OK and (fails or not all(x.checks for x in ledgers)):
+        found.write(self._paths())
+        if exitstatus == pytest.ExitCode.OK and found.status:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the ledger."""
-        if self._told is None:
+        if self._conclusion is None:
             return
-        from pytest_rtcmpu.report import summary
-        from pytest_rtcmpu.report.github import annotate
-
-        run, ledgers, problems = self._told
+        writer = self._config.get_terminal_writer()
         terminalreporter.section("rtcmpu contract checks")
-        text = summary(
-            run,
-            ledgers,
-            width=self._config.get_terminal_writer().fullwidth,
-            color=self._config.get_terminal_writer().hasmarkup,
-            verbose=self._config.get_verbosity() > 0,
-            problems=problems,
+        terminalreporter.write_line(
+            self._conclusion.summary(
+                width=writer.fullwidth,
+                color=writer.hasmarkup,
+                verbose=self._config.get_verbosity() > 0,
+            )
         )
-        terminalreporter.write_line(text)
-        for path in self._config.getoption("rtcmpu_report"):
-            terminalreporter.write_line(f"report: {path}")
-        if os.environ.get("GITHUB_ACTIONS"):
-            for line in annotate(ledgers, problems=problems):
-                terminalreporter.write_line(line)
+        self._conclusion.tell(terminalreporter.write_line, self._paths())
+
+    def _paths(self) -> list[Path]:
+        return [Path(path) for path in self._config.getoption("rtcmpu_report")]
 
 
 def plan_of(item: pytest.Item) -> Plan:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_rtcmpu import contract as _contract
-from pytest_rtcmpu import report
 from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import (
     PHASES,
@@ -27,7 +26,7 @@ from pytest_rtcmpu.checks.known_failures import Known, excuses, read
 from pytest_rtcmpu.checks.run import Settings, planned
 from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.contract import Clause, Subject
-from pytest_rtcmpu.report.ledger import Ledger
+from pytest_rtcmpu.report.conclusion import Conclusion, Part, conclude
 
 if TYPE_CHECKING:
     import pytest
@@ -166,8 +165,8 @@ def sum_up(
     notes: Mapping[str, Collection[str]],
     crashed: Collection[str],
     seconds: float,
-) -> tuple[Run, tuple[Ledger, ...], tuple[str, ...]]:
-    """Return the run of all plans, its ledgers, and what is wrong with known failures.
+) -> Conclusion:
+    """Return what the run of all plans comes to.
 
     collected: by node, its plan and the ids of its checks.
     results: by node and check.
@@ -177,8 +176,6 @@ def sum_up(
     contract = _contract.load()
     plans = [Plan.loads(text) for _, (text, _) in sorted(collected.items())]
     subjects = []
-    problems: list[str] = []
-    ledgers = []
     for each in plans:
         here = {check: result for (node, check), result in results.items() if node == each.node}
         lost = sorted(set(collected[each.node][1]) - set(here))
@@ -203,9 +200,8 @@ def sum_up(
         subjects=tuple(subjects),
         seconds=seconds,
     )
-    for each, subject in zip(plans, subjects, strict=True):
-        found = excuses(each.known, subject.results, contract, today=date.today())
-        problems += found.problems
-        own = replace(run, strict=each.strict)
-        ledgers.append(report.ledger(own, subject, contract, known=found.reasons))
-    return run, tuple(ledgers), tuple(dict.fromkeys(problems))
+    parts = [
+        Part(subjects=(subject,), known=each.known, strict=each.strict)
+        for each, subject in zip(plans, subjects, strict=True)
+    ]
+    return conclude(run, parts, contract, today=date.today())

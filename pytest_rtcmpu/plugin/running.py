@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from pytest_rtcmpu.checks.core import Finding, Phase
+    from pytest_rtcmpu.checks.core import Phase
     from pytest_rtcmpu.checks.run import Bench
     from pytest_rtcmpu.contract import Clause
     from pytest_rtcmpu.plugin.plan import Plan
@@ -36,6 +36,7 @@ def run_check(
     make: makes the bench, which lives as long as that node does.
     """
     from pytest_rtcmpu.checks.core import CannotRun
+    from pytest_rtcmpu.report.words import paragraph
     from pytest_rtcmpu.values import text
 
     item.user_properties += [
@@ -67,15 +68,7 @@ def run_check(
             pytest.xfail(excused)
         if plan.strict or clause.breach == "failure":
             told = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
-            told += (line for finding in result.findings for line in _told(finding))
+            told += (paragraph(finding, indent="  ") for finding in result.findings)
             told += [f"again: rtcmpu replay {saved[0]}"] if saved else []
             # Visible: what a client sent may hold what no terminal and no report can carry.
             pytest.fail("\n".join(map(text.lines, told)), pytrace=False)
-
-
-def _told(finding: Finding) -> Iterator[str]:
-    yield f"  in        {finding.phase}, {finding.scenario}"
-    yield f"  expected  {finding.expected}"
-    yield f"  got       {finding.got}"
-    for exchange in finding.exchanges:
-        yield from ("", exchange.request, "", exchange.reply, "")

@@ -1,18 +1,12 @@
 """From results to what people and machines read: ledger, terminal, JSON, HTML, JUnit."""
 
-from __future__ import annotations
-
-import os
-import tempfile
-from collections.abc import Callable, Collection
-from pathlib import Path
-
-from pytest_rtcmpu.checks.core import Run
-from pytest_rtcmpu.report.json_report import dumps, from_json, merge, to_json
-from pytest_rtcmpu.report.ledger import Ledger, exit_status, ledger, ledgers
+from pytest_rtcmpu.report.files import check_path, write
+from pytest_rtcmpu.report.json_report import from_json, merge, to_json
+from pytest_rtcmpu.report.ledger import exit_status, ledger, ledgers
 from pytest_rtcmpu.report.terminal import summary
 
 __all__ = [
+    "check_path",
     "exit_status",
     "from_json",
     "ledger",
@@ -22,72 +16,3 @@ __all__ = [
     "to_json",
     "write",
 ]
-
-
-def _json(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> bytes:
-    return dumps(to_json(run, ledgers, problems=problems))
-
-
-def _html(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> bytes:
-    from pytest_rtcmpu.report.html import to_html
-
-    return to_html(run, ledgers, problems=problems).encode("utf-8")
-
-
-def _xml(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> bytes:
-    from pytest_rtcmpu.report.junit import to_junit
-
-    return to_junit(run, ledgers, problems=problems)
-
-
-_FORMATS: dict[str, Callable[[Run, Collection[Ledger], Collection[str]], bytes]] = {
-    ".json": _json,
-    ".html": _html,
-    ".xml": _xml,
-}
-
-
-def check_path(path: str | os.PathLike[str]) -> Path:
-    """Return the path if a report can be written there; ask before a run, not after it.
-
-    Raises ValueError for a suffix that names no format, FileNotFoundError for a directory that
-    does not exist.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in _FORMATS:
-        *most, last = _FORMATS
-        raise ValueError(f"report {path}: expected a name ending in {', '.join(most)} or {last}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"report {path}: the directory {path.parent} does not exist")
-    return path
-
-
-def write(
-    path: str | os.PathLike[str],
-    run: Run,
-    ledgers: Collection[Ledger],
-    *,
-    problems: Collection[str] = (),
-) -> None:
-    """Write the report in the format that the name's suffix says: .json, .html or .xml (JUnit).
-
-    The file is replaced as a whole: a reader never sees half a report.
-    """
-    path = check_path(path)
-    content = _FORMATS[path.suffix.lower()](run, ledgers, problems)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp gives the file to its owner alone; a report is for whoever may read the directory.
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

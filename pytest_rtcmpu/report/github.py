@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import Entry, Ledger
 from pytest_rtcmpu.values.text import visible
 
@@ -29,22 +30,17 @@ def annotate(ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> 
 
 
 def _incomplete(ledger: Ledger) -> str:
-    said = "; ".join(ledger.run.notes) or "a part of the run was lost"
-    return _line("error", f"rtcmpu: {ledger.run.subject}: the run is incomplete", said)
+    title = f"rtcmpu: {ledger.run.subject}: the run is incomplete"
+    return _line("error", title, words.loss(ledger))
 
 
 def _broken(kind: str, ledger: Ledger, entries: Collection[Entry]) -> Iterator[str]:
     for entry in entries:
         clause = entry.clause
         told = [f"{clause.text} ({clause.level}, {clause.source})"]
-        if entry.findings:
-            first = entry.findings[0]
-            told += [
-                f"expected {visible(first.expected)}",
-                f"got {visible(first.got)}",
-                f"in {visible(f'{first.phase}, {first.scenario}')}",
-            ]
-        title = f"{clause.id} broken by {ledger.run.subject} {ledger.run.target}"
+        for finding in entry.findings[:1]:
+            told += (f"{heading} {visible(text)}" for heading, text in words.parts(finding))
+        title = f"{clause.id} broken by {words.name(ledger)}"
         yield _line(kind, title, "\n".join(told))
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from pytest_rtcmpu.checks.core import CheckResult, Finding, Run
 from pytest_rtcmpu.contract import Clause
+from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Row, exit_status, rows
 from pytest_rtcmpu.values.text import count, lines, visible
 
@@ -108,7 +109,7 @@ def _header(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) ->
         if not each.run.complete:
             yield (
                 '<p class="verdict broken"><strong>Incomplete</strong> '
-                f"{_text(_name(each))}: a part of the run was lost. "
+                f"{_text(words.name(each))}: a part of the run was lost. "
                 "What stands here is not the whole.</p>"
             )
     yield '<dl class="facts">'
@@ -123,22 +124,17 @@ def _title(run: Run, ledgers: Collection[Ledger]) -> str:
 
 
 def _verdict(ledgers: Collection[Ledger], problems: Collection[str]) -> tuple[str, str, str]:
-    failing = sum(len(each.failures) for each in ledgers)
-    reported = sum(len(each.reported) for each in ledgers)
-    silent = sum(each.count("not exercised") for each in ledgers)
-    said = [
-        *([f"{count(failing, 'clause')} broken"] if failing else []),
-        *([f"{count(len(problems), 'problem')}"] if problems else []),
-        *(["the run is incomplete"] if not all(each.run.complete for each in ledgers) else []),
-        f"{count(sum(each.count('held') for each in ledgers), 'clause')} held",
-        *([f"{count(reported, 'reading')} broken and reported"] if reported else []),
-        *([f"{silent} not exercised"] if silent else []),
+    told = [
+        *words.failing(ledgers, problems),
+        words.held(ledgers),
+        *words.reported(ledgers),
+        *words.silent(ledgers),
     ]
     status = exit_status(ledgers, problems=problems)
     kind, word = (("held", "Passed"), ("broken", "Failed"), ("broken", "Nothing was checked"))[
         status
     ]
-    return kind, word, ", ".join(said)
+    return kind, word, ", ".join(told)
 
 
 def _subjects(ledgers: Collection[Ledger]) -> Iterator[str]:
@@ -288,7 +284,7 @@ def _entry(entry: Entry, who: str) -> Iterator[str]:
 
 def _check(result: CheckResult, entry: Entry) -> str:
     if result.broken:
-        said = f"{result.broken} of {count(result.exercised, 'check')} broken"
+        said = words.share(result)
     elif result.exercised:
         said = f"held in {count(result.exercised, 'check')}"
     else:
@@ -304,10 +300,9 @@ def _check(result: CheckResult, entry: Entry) -> str:
 def _finding(finding: Finding) -> Iterator[str]:
     yield '<div class="finding">'
     yield f"<h4>{_text(finding.phase)}: <bdi>{_text(finding.scenario)}</bdi></h4>"
-    yield (
-        f"<dl><dt>expected</dt><dd>{_pre(finding.expected)}</dd>"
-        f"<dt>got</dt><dd>{_pre(finding.got)}</dd></dl>"
-    )
+    _, *told = words.parts(finding)  # where it was found is the heading
+    rows = (f"<dt>{heading}</dt><dd>{_pre(text)}</dd>" for heading, text in told)
+    yield f"<dl>{''.join(rows)}</dl>"
     for exchange in finding.exchanges:
         yield '<div class="wires">'
         for name, text in (("Request", exchange.request), ("Reply", exchange.reply)):
@@ -334,10 +329,6 @@ def _labels(ledgers: Collection[Ledger]) -> list[str]:
         kind if kinds.count(kind) == 1 else f"{kind} {kinds[: at + 1].count(kind)}"
         for at, kind in enumerate(kinds)
     ]
-
-
-def _name(ledger: Ledger) -> str:
-    return f"{ledger.run.subject} {ledger.run.target}"
 
 
 def _kind(entry: Entry) -> _Kind:

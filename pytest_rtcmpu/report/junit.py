@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from xml.etree import ElementTree as ET
 
-from pytest_rtcmpu.checks.core import CheckResult, Finding, Run
+from pytest_rtcmpu.checks.core import CheckResult, Run
+from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import Entry, Ledger
-from pytest_rtcmpu.values.text import count, lines, visible
+from pytest_rtcmpu.values.text import lines, visible
 
 
 def to_junit(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> bytes:
@@ -22,7 +23,7 @@ def to_junit(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str]
         suite = ET.SubElement(
             root,
             "testsuite",
-            name=visible(f"{ledger.run.subject} {ledger.run.target}"),
+            name=visible(words.name(ledger)),
             time=f"{run.seconds:.3f}",
         )
         _properties(suite, edition=run.edition, seed=str(run.seed), strict=str(run.strict).lower())
@@ -50,8 +51,7 @@ def _cases(ledger: Ledger) -> Iterator[ET.Element]:
             yield case
     if not ledger.run.complete:
         case = ET.Element("testcase", classname=ledger.run.subject, name="the run is complete")
-        said = "; ".join(ledger.run.notes) or "a part of the run was lost"
-        _outcome(case, "error", f"incomplete: {said}", type="incomplete")
+        _outcome(case, "error", f"incomplete: {words.loss(ledger)}", type="incomplete")
         yield case
 
 
@@ -61,9 +61,9 @@ def _case(ledger: Ledger, entry: Entry, result: CheckResult) -> ET.Element:
     if result.check in entry.reasons:
         _outcome(case, "skipped", f"known failure: {entry.reasons[result.check]}")
     elif result.broken and entry.fails:
-        _outcome(case, "failure", _brief(result), _told(entry, result), type=entry.clause.level)
+        _outcome(case, "failure", _brief(result), _in_full(entry, result), type=entry.clause.level)
     elif result.broken:
-        told = f"Broken, reported, not failing: {_told(entry, result)}"
+        told = f"Broken, reported, not failing: {_in_full(entry, result)}"
         ET.SubElement(case, "system-out").text = lines(told)
     elif not result.exercised:
         _outcome(case, "skipped", "not exercised")
@@ -97,25 +97,12 @@ def _outcome(case: ET.Element, kind: str, message: str, text: str = "", **given:
 
 def _brief(result: CheckResult) -> str:
     first = next(iter(result.findings), None)
-    if first is None:
-        return f"{result.broken} of {count(result.exercised, 'check')} broken"
-    return f"expected {first.expected}, got {first.got}"
+    return words.share(result) if first is None else words.sentence(first)
 
 
-def _told(entry: Entry, result: CheckResult) -> str:
-    said = f"{result.broken} of {count(result.exercised, 'check')} broken"
-    return "\n\n".join((f"{entry.clause.text} ({said})", *map(_breach, result.findings)))
-
-
-def _breach(finding: Finding) -> str:
-    told = [
-        f"in        {finding.phase}, {finding.scenario}",
-        f"expected  {finding.expected}",
-        f"got       {finding.got}",
-    ]
-    for exchange in finding.exchanges:
-        told += ["request:", exchange.request, "reply:", exchange.reply]
-    return "\n".join(told)
+def _in_full(entry: Entry, result: CheckResult) -> str:
+    breaches = (words.paragraph(finding, headings=True) for finding in result.findings)
+    return "\n\n".join((f"{entry.clause.text} ({words.share(result)})", *breaches))
 
 
 def _count(element: ET.Element, suites: list[ET.Element]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from pytest_rtcmpu.checks.core import Finding, Run
+from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Outcome, Row, exit_status, rows
 from pytest_rtcmpu.values.text import cells, count, pad, shorten, visible
 
@@ -133,8 +134,8 @@ def _incomplete(ledgers: Collection[Ledger]) -> Iterator[_Line]:
     for each in ledgers:
         if not each.run.complete:
             # The notes say what was lost.
-            said = visible("; ".join(each.run.notes)) or "a part of the run was lost"
-            yield _Line("INCOMPLETE", f" {visible(_target(each))}: {said}", "bad")
+            told = f"{words.name(each)}: {words.loss(each)}"
+            yield _Line("INCOMPLETE", f" {visible(told)}", "bad")
 
 
 def _problems(problems: Collection[str]) -> list[_Line]:
@@ -144,7 +145,7 @@ def _problems(problems: Collection[str]) -> list[_Line]:
 def _notes(ledgers: Collection[Ledger]) -> list[_Line]:
     # An incomplete subject's notes stand beside INCOMPLETE.
     return [
-        _Line("note", f" {visible(f'{_target(each)}: {note}')}")
+        _Line("note", f" {visible(f'{words.name(each)}: {note}')}")
         for each in ledgers
         if each.run.complete
         for note in each.run.notes
@@ -152,7 +153,7 @@ def _notes(ledgers: Collection[Ledger]) -> list[_Line]:
 
 
 def _counts(ledgers: Collection[Ledger], width: int) -> Iterator[_Line]:
-    names = [visible(_target(each)) for each in ledgers]
+    names = [visible(words.name(each)) for each in ledgers]
     if len(ledgers) > 1:
         names = [f"[{number}] {name}" for number, name in enumerate(names, start=1)]
     heads = [*OUTCOMES, "checks"]
@@ -216,18 +217,13 @@ def _row(
             if detail == _TWO_LINES:
                 yield _Line("      ", f"{subject}{_briefly(finding)}")
             elif detail > _TWO_LINES:
-                yield _Line("      in        ", f"{subject}{_where(finding)}")
-                yield _Line("      expected  ", visible(finding.expected))
-                yield _Line("      got       ", visible(finding.got))
+                for heading, text in words.parts(finding):
+                    of = subject if heading == "in" else ""
+                    yield _Line(f"      {heading:<8}  ", f"{of}{visible(text)}")
 
 
 def _briefly(finding: Finding) -> str:
-    expected, got = visible(finding.expected), visible(finding.got)
-    return f"expected {expected}, got {got} in {_where(finding)}"
-
-
-def _where(finding: Finding) -> str:
-    return visible(f"{finding.phase}, {finding.scenario}")
+    return visible(f"{words.sentence(finding)} in {words.place(finding)}")
 
 
 def _listed(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
@@ -267,26 +263,16 @@ def _more(ledgers: Collection[Ledger]) -> Iterator[_Line]:
 
 
 def _verdict(ledgers: Collection[Ledger], problems: Collection[str]) -> Iterator[_Line]:
-    failing = sum(len(each.failures) for each in ledgers)
-    reported = sum(len(each.reported) for each in ledgers)
-    said = [
-        *([f"{count(failing, 'clause')} broken"] if failing else []),
-        *([count(len(problems), "problem")] if problems else []),
-        *(["the run is incomplete"] if not all(each.run.complete for each in ledgers) else []),
-    ]
-    also = f", {count(reported, 'reading')} broken and reported" if reported else ""
+    reported = words.reported(ledgers)
     match exit_status(ledgers, problems=problems):
         case 0:
-            held, silent = (
-                sum(each.count(outcome) for each in ledgers)
-                for outcome in ("held", "not exercised")
-            )
-            also += f", {silent} not exercised" if silent else ""
-            yield _Line("PASSED", f" {count(held, 'clause')} held{also}", "good")
+            told = [words.held(ledgers), *reported, *words.silent(ledgers)]
+            yield _Line("PASSED", f" {', '.join(told)}", "good")
         case 2:
             yield _Line("NOTHING WAS CHECKED", " that is no success", "bad")
         case _:
-            yield _Line("FAILED", f" {', '.join(said)}{also}", "bad")
+            told = [*words.failing(ledgers, problems), *reported]
+            yield _Line("FAILED", f" {', '.join(told)}", "bad")
 
 
 def _cut(found: list[_Line], room: int) -> list[_Line]:
@@ -311,7 +297,3 @@ def _numbers(ledgers: Collection[Ledger]) -> str:
 
 def _is_broken(row: Row, *, fails: bool) -> bool:
     return any(entry.outcome == "broken" and entry.fails == fails for entry in row.present)
-
-
-def _target(ledger: Ledger) -> str:
-    return f"{ledger.run.subject} {ledger.run.target}"

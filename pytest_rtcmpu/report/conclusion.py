@@ -1,0 +1,88 @@
+"""What a run comes to: known failures are excused, ledgers drawn up, and all of it is published."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from pytest_rtcmpu.checks.core import Run, SubjectRun
+from pytest_rtcmpu.checks.known_failures import Known, excuses
+from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.report.files import write
+from pytest_rtcmpu.report.github import annotate
+from pytest_rtcmpu.report.ledger import Ledger, exit_status, ledger
+from pytest_rtcmpu.report.terminal import summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Subjects of a run that share their known failures.
+
+    strict: whether breaches of readings fail them too.
+    """
+
+    subjects: tuple[SubjectRun, ...]
+    known: tuple[Known, ...] = ()
+    strict: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """A run, its ledgers, and what else fails it: a known failure that no longer fails, say."""
+
+    run: Run
+    ledgers: tuple[Ledger, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def status(self) -> int:
+        """0 when all holds, 1 when something is broken, 2 when a part was lost or never checked."""
+        if not all(each.run.complete for each in self.ledgers):
+            return 2
+        status = exit_status(self.ledgers, problems=self.problems)
+        # Zero checks is never success, of none of several targets.
+        return status or (0 if all(each.checks for each in self.ledgers) else 2)
+
+    def write(self, paths: Iterable[Path]) -> None:
+        """Write each report, in the format that its name's suffix says."""
+        for path in paths:
+            write(path, self.run, self.ledgers, problems=self.problems)
+
+    def summary(self, *, width: int | None, color: bool, verbose: bool) -> str:
+        """Return what was found, for people. width: columns; those of the terminal if ``None``."""
+        return summary(
+            self.run,
+            self.ledgers,
+            width=shutil.get_terminal_size().columns if width is None else width,
+            color=color,
+            verbose=verbose,
+            problems=self.problems,
+        )
+
+    def tell(self, say: Callable[[str], None], paths: Iterable[Path]) -> None:
+        """Say where the reports are, and on GitHub what is to be annotated."""
+        for path in paths:
+            say(f"report: {path}")
+        if os.environ.get("GITHUB_ACTIONS"):
+            for line in annotate(self.ledgers, problems=self.problems):
+                say(line)
+
+
+def conclude(run: Run, parts: Collection[Part], contract: Contract, *, today: date) -> Conclusion:
+    """Return what a run comes to.
+
+    parts: its subjects, those together that share their known failures.
+    """
+    problems: list[str] = []
+    ledgers: list[Ledger] = []
+    for part in parts:
+        results = [result for subject in part.subjects for result in subject.results]
+        found = excuses(part.known, results, contract, today=today)
+        problems += found.problems
+        own = replace(run, strict=part.strict)
+        ledgers += (ledger(own, each, contract, known=found.reasons) for each in part.subjects)
+    return Conclusion(run=run, ledgers=tuple(ledgers), problems=tuple(dict.fromkeys(problems)))

@@ -10,8 +10,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_rtcmpu.client import Client, Reply
-    from pytest_rtcmpu.endpoint import Call, Endpoint
+    from pytest_rtcmpu.client import Client, Envelope, Reply
+    from pytest_rtcmpu.contract import Contract
+    from pytest_rtcmpu.endpoint import Call, Diagnosis, Endpoint
     from pytest_rtcmpu.errors import (
         APIError,
         GatewayError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         UndocumentedError,
         UnreadableReply,
     )
+    from pytest_rtcmpu.faults import Fault
     from pytest_rtcmpu.model import (
         MediaEncode,
         SourceType,
@@ -36,13 +38,15 @@ if TYPE_CHECKING:
         rgb,
         rgb_components,
     )
+    from pytest_rtcmpu.strategies import GatewayViolation, Violation
     from pytest_rtcmpu.values.credentials import Credentials, Secret
     from pytest_rtcmpu.values.messages import Request, Response
 
 _HOMES = {
-    "client": ("Client", "Reply"),
+    "client": ("Client", "Envelope", "Reply"),
+    "contract": ("Contract",),
     "values.credentials": ("Credentials", "Secret"),
-    "endpoint": ("Call", "Endpoint"),
+    "endpoint": ("Call", "Diagnosis", "Endpoint"),
     "errors": (
         "APIError",
         "GatewayError",
@@ -58,6 +62,8 @@ _HOMES = {
         "UndocumentedError",
         "UnreadableReply",
     ),
+    "faults": ("Fault",),
+    "strategies": ("GatewayViolation", "Violation"),
     "values.messages": ("Request", "Response"),
     "model": (
         "MediaEncode",
@@ -73,10 +79,13 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of the modules above
     "Client",
+    "Envelope",
     "Reply",
+    "Contract",
     "Credentials",
     "Secret",
     "Call",
+    "Diagnosis",
     "Endpoint",
     "APIError",
     "GatewayError",
@@ -91,6 +100,9 @@ __all__ = [  # noqa: RUF022 - in the order of the modules above
     "TransportTimeout",
     "UndocumentedError",
     "UnreadableReply",
+    "Fault",
+    "GatewayViolation",
+    "Violation",
     "Request",
     "Response",
     "MediaEncode",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from pytest_rtcmpu.checks.bench import Settings
 from pytest_rtcmpu.checks.core import PHASES, Phase
 from pytest_rtcmpu.checks.testees.protocol import CallableTestee, Outcome, PlainCredentials, Testee
 from pytest_rtcmpu.contract import Clause, Subject
@@ -46,8 +47,8 @@ class _Contract:
     subject: ClassVar[Subject]
     phases: Sequence[Phase] = PHASES
     clauses: Sequence[str] = ()
-    max_examples: int = 100
-    timeout: float = 2.0
+    max_examples: int = Settings.max_examples
+    timeout: float = Settings.timeout
     strict: bool = False
     known_failures: str | os.PathLike[str] | None = None
 

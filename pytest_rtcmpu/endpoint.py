@@ -22,7 +22,6 @@ from pytest_rtcmpu import faults, rules, wire
 from pytest_rtcmpu.contract import Clause, Contract, ContractError, ErrorRow
 from pytest_rtcmpu.errors import InvalidTask, RTCMPUWarning, SignatureWarning, SilenceWarning
 from pytest_rtcmpu.model import StartMPUTask
-from pytest_rtcmpu.repeats import Accepted, Repeated, Repeats
 from pytest_rtcmpu.rules import Note, Pairs, Problem
 from pytest_rtcmpu.signatures.autopsy.search import Autopsy, autopsy
 from pytest_rtcmpu.signatures.verify import (
@@ -35,7 +34,6 @@ from pytest_rtcmpu.signatures.verify import (
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials, Secret
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
-from pytest_rtcmpu.wire import decode
 
 SignatureKind = Literal["1.0", "v3"]
 Spoil = Callable[[Response], Response]
@@ -74,15 +72,12 @@ class _Exchange:
     reply_format: str
     now: datetime
     moment: datetime | None = None
-    collected: rules.Collected | None = None
     #: (AppId, TaskId): what a task is known by.
     task: tuple[str, str] = ("", "")
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
     autopsy: Autopsy | None = None
     explain: bool = True
-    #: What is known about its parameters, where they repeat earlier ones.
-    repeated: Repeated | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
@@ -258,7 +253,6 @@ class Endpoint:
             self._nonces_by_age: deque[tuple[datetime, tuple[str, str]]] = deque()
             self._failures: deque[ErrorRow] = deque()
             self._faults: deque[tuple[Spoil, bool]] = deque()
-            self._repeats = Repeats()
             self.set_clock(self._original_now)
 
     @property
@@ -362,7 +356,6 @@ class Endpoint:
         """
         with self._lock:
             self.contract = self.contract.with_layouts({layout_id: panes})
-            self._repeats.clear()
 
     def add_key(self, credentials: Credentials, *, active: bool = True) -> None:
         """Make an access key known, disabled where ``active`` is false."""
@@ -417,11 +410,7 @@ class Endpoint:
         fault, handled = self._faults.popleft() if self._faults else (None, True)
         # What never got to the service is judged for the record, and changes nothing.
         checks = _CHECKS if handled else _STATELESS_CHECKS
-        exchange = self._repetition(request) if handled else None
-        if exchange is not None:
-            checks = _CHECKS_OF_A_REPETITION
-        else:
-            exchange = self._open(request)
+        exchange = self._open(request)
         row: ErrorRow | None = None
         clause: Clause | None = None
         appended = ""
@@ -430,8 +419,6 @@ class Endpoint:
                 check(self, exchange)
             if handled:
                 self._start(exchange)
-                if exchange.repeated is None:
-                    self._remember(exchange)
         except _Refusal as refusal:
             row = refusal.row or self.contract.error(refusal.code)
             clause, appended = refusal.clause, refusal.appended
@@ -485,50 +472,6 @@ class Endpoint:
             reply_format=wanted if wanted in self.contract.service.formats else default,
             now=_with_zone(self._now()),
             explain=self._explain,
-        )
-
-    def _remember(self, exchange: _Exchange) -> None:
-        """Keep a request that kept every rule, so as to know its repetitions."""
-        assert exchange.collected is not None
-        task_id = exchange.collected.names["TaskId"]
-        is_free = self.contract.parameters_by_wire_name[task_id].kind == "string"
-        if exchange.signature == "1.0" and is_free:
-            self._repeats.add(
-                Accepted(
-                    exchange.request,
-                    exchange.pairs,
-                    exchange.collected.scalars["AppId"],
-                    task_id,
-                    exchange.reply_format,
-                    exchange.notes,
-                )
-            )
-
-    def _repetition(self, request: Request) -> _Exchange | None:
-        """A request whose signature verifies and that says what accepted ones have said."""
-        found = self._repeats.find(request)
-        if found is None:
-            return None
-        repeated, (task_id, nonce, timestamp, signature) = found
-        task_id, nonce, timestamp = decode(task_id), decode(nonce), decode(timestamp)
-        common = repeated.common
-        key, active = self._keys.get(common["AccessKeyId"], _NO_KEY)
-        if (
-            key is None
-            or not active
-            or not repeated.verifies((task_id, nonce, timestamp), signature, key.access_key_secret)
-        ):
-            return None
-        return _Exchange(
-            request=request,
-            pairs=(),  # nobody asks for them any more
-            signature="1.0",
-            common={**common, "SignatureNonce": nonce, "Timestamp": timestamp},
-            authorization=None,
-            reply_format=repeated.reply_format,
-            now=_with_zone(self._now()),
-            task=(repeated.app_id, task_id),
-            repeated=repeated,
         )
 
     def _v3_common(
@@ -717,17 +660,14 @@ class Endpoint:
         self._nonces_by_age.append((expires, nonce))
 
     def _check_parameters(self, exchange: _Exchange) -> None:
-        if exchange.repeated is not None:
-            exchange.notes = exchange.repeated.notes
-            return
-        exchange.collected = rules.collect(exchange.pairs, self.contract)
-        judgement = rules.judge_collected(exchange.collected, self.contract)
+        collected = rules.collect(exchange.pairs, self.contract)
+        judgement = rules.judge_collected(collected, self.contract)
         exchange.problems, exchange.notes = judgement.problems, judgement.notes
         if judgement.problems:
             clause = judgement.problems[0].clause
             raise _Refusal(clause.codes[0], clause)
         # "our key: AppId + TaskId, because StopMPUTask names a task by those two"
-        scalars = exchange.collected.scalars
+        scalars = collected.scalars
         exchange.task = scalars["AppId"], scalars["TaskId"]
 
     def _fail_as_asked(self, exchange: _Exchange) -> None:
@@ -790,7 +730,6 @@ def _near(error: ContractError) -> str:
     return str(error).partition("; ")[2] or "no documented one is like it"
 
 
-_NO_KEY: tuple[Credentials | None, bool] = (None, False)
 _NOT_IN_V3 = {"SignatureVersion", "Format"}
 
 _LEAST_ROOM = 64 * 1024 * 1024
@@ -820,14 +759,6 @@ _CHECKS: tuple[Callable[[Endpoint, _Exchange], None], ...] = (
     Endpoint._check_timestamp,
     Endpoint._check_key,
     Endpoint._check_signature,
-    Endpoint._check_nonce,
-    Endpoint._check_parameters,
-    Endpoint._fail_as_asked,
-    Endpoint._check_existence,
-)
-#: What an accepted request leaves open about its repetitions, whose signature verifies.
-_CHECKS_OF_A_REPETITION = (
-    Endpoint._check_timestamp,
     Endpoint._check_nonce,
     Endpoint._check_parameters,
     Endpoint._fail_as_asked,

@@ -782,6 +782,7 @@ def test_unknown_parameters(
 def test_task_id_alias(endpoint: Endpoint, warned: list[RTCMPUWarning]) -> None:
     """TaskID, as S1's table writes it, is TaskId, as its example does."""
     assert code(endpoint.handle(signed(pairs(TaskId=None, TaskID="task")))) == "success"
+    assert code(endpoint.handle(signed(pairs(TaskId="task")))) == "TaskExisted"
     assert [task.task_id for task in endpoint.tasks] == ["task"]
     assert code(endpoint.handle(signed())) == "TaskExisted"
     assert warned == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pytest_rtcmpu import rules, wire
-from pytest_rtcmpu.endpoint.exchange import Exchange, Refusal
+from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal
 from pytest_rtcmpu.endpoint.state import State
 from pytest_rtcmpu.signatures.autopsy.search import Autopsy, autopsy
 from pytest_rtcmpu.signatures.verify import Pair, Verdict, verify_1_0, verify_v3
@@ -188,9 +188,9 @@ def check_parameters(state: State, exchange: Exchange) -> None:
 
 def fail_as_asked(state: State, exchange: Exchange) -> None:
     """No test has asked for a failure."""
-    if state.failures:
-        row = state.failures.popleft()
-        raise Refusal(row.code, None, row=row)
+    if exchange.answer is not None:
+        state.asked.popleft()
+        raise AskedFor(exchange.answer)
 
 
 def check_existence(state: State, exchange: Exchange) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pytest_rtcmpu import faults, wire
 from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow
 from pytest_rtcmpu.endpoint.record import Call, once
-from pytest_rtcmpu.endpoint.state import Clock, Spoil, State
+from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.values.credentials import Credentials, Secret
 
@@ -123,53 +123,117 @@ class Controls:
         message: str | None = None,
         handled: bool | None = None,
     ) -> None:
-        """Let the next calls fail.
+        """Let the next calls fail, after those that were asked for before.
 
-        failure: a documented Code, such as ``InternalError``: the next calls that keep every rule
-            are answered with it and start nothing. Or a fault (see ``faults``): it spoils the
-            next replies, whatever they say.
-        times: how many calls.
-        http_status, message: for a Code with several rows, or one that nobody documents.
-        handled: for a fault: whether the request was handled before its reply was spoilt, and so
-            may have started its task. Unless given, a fault after which nothing of the reply
-            arrives (``timeout``, ``connection_reset``, ``html_502`` …) has come before it.
+        failure: a Code: see :meth:`answer_next`, which takes ``http_status`` and ``message``. Or
+            a fault: see :meth:`spoil_next`, which takes ``handled``.
+        times: how many calls, 1 or more.
+
+        Raises TypeError for what is neither, or for an argument of the other kind.
+        """
+        if isinstance(failure, str):
+            _expect_absent("a Code", handled=handled)
+            self.answer_next(failure, times, http_status=http_status, message=message)
+        elif _is_fault(failure):
+            _expect_absent("a fault", http_status=http_status, message=message)
+            self.spoil_next(failure, times, handled=handled)
+        else:
+            raise TypeError(f"failure: expected a Code or a fault, got {failure!r}")
+
+    def answer_next(
+        self,
+        code: str,
+        times: int = 1,
+        *,
+        http_status: int | None = None,
+        message: str | None = None,
+        fault: Spoil | None = None,
+    ) -> None:
+        """Answer the next calls that keep every rule with a Code; they start nothing.
+
+        A call that breaks a rule gets its own error, and the Code waits for the next one.
+
+        code: a documented one, such as ``InternalError``, or any other with an ``http_status``.
+        times: how many calls, 1 or more.
+        http_status: which of the Code's rows, or that of a Code that nobody documents; 200…999.
+        message: in place of the documented one.
+        fault: what spoils these answers (see ``faults``).
 
         Raises ContractError for an unknown Code without ``http_status``.
         """
-        if not isinstance(times, int) or times < 1:
-            raise ValueError(f"times: expected an int, 1 or more, got {times!r}")
-        if not isinstance(failure, str):
-            if not callable(failure) or isinstance(failure, type):
-                raise TypeError(f"failure: expected a Code or a fault, got {failure!r}")
-            if failure in faults.WITH_ARGUMENT:
-                name = getattr(failure, "__name__", "")
-                raise TypeError(f"failure: faults.{name} needs its argument: faults.{name}(…)")
-            if handled is None:
-                handled = getattr(failure, "handled", True)
-            with self._lock:
-                self._state.faults.extend([(failure, handled)] * times)
-            return
-        try:
-            row = self.contract.error(failure, http_status)
-        except ContractError as error:
-            if http_status is None:
-                known = f"{failure!r}: for a Code that nobody documents, give http_status"
-                if failure in faults.PLAIN:
-                    known = f"{failure!r}: for the fault, give faults.{failure}"
-                raise ContractError(f"unknown error code {known}; {_near(error)}") from None
-            row = ErrorRow(
-                table="asked for",
-                code=failure,
-                http_status=http_status,
-                message="",
-                meaning="",
-                source="",
-                level="",
-            )
+        if not isinstance(code, str):
+            raise TypeError(f"code: expected a Code, got {code!r}")
+        if http_status is not None and not (type(http_status) is int and 200 <= http_status <= 999):
+            raise ValueError(f"http_status: expected an int, 200…999, got {http_status!r}")
+        if message is not None and not isinstance(message, str):
+            raise TypeError(f"message: expected a text, got {message!r}")
+        if fault is not None:
+            _expect_fault(fault)
+        row = self._row(code, http_status)
         if message is not None:
             row = replace(row, message=message)
+        self._ask(AskedAnswer(row=row, fault=fault), times)
+
+    def spoil_next(self, fault: Spoil, times: int = 1, *, handled: bool | None = None) -> None:
+        """Spoil the next replies, whatever they say.
+
+        fault: a function from reply to reply, such as those in ``faults``.
+        times: how many replies, 1 or more.
+        handled: whether the request was handled before its reply was spoilt, and so may have
+            started its task. Unless given, a fault after which nothing of the reply arrives
+            (``timeout``, ``connection_reset``, ``html_502`` …) has come before it.
+        """
+        _expect_fault(fault)
+        if handled is None:
+            handled = getattr(fault, "handled", True)
+        elif not isinstance(handled, bool):
+            raise TypeError(f"handled: expected True, False or None, got {handled!r}")
+        self._ask(AskedFault(fault=fault, handled=handled), times)
+
+    def _ask(self, asked: AskedAnswer | AskedFault, times: int) -> None:
+        if type(times) is not int or times < 1:  # True is an int, and no number of calls
+            raise ValueError(f"times: expected an int, 1 or more, got {times!r}")
         with self._lock:
-            self._state.failures.extend([row] * times)
+            self._state.asked.extend([asked] * times)
+
+    def _row(self, code: str, http_status: int | None) -> ErrorRow:
+        """Return the documented row, or a row of nobody's where a status is given."""
+        try:
+            return self.contract.error(code, http_status)
+        except ContractError as error:
+            if http_status is None:
+                known = f"{code!r}: for a Code that nobody documents, give http_status"
+                if code in faults.PLAIN:
+                    known = f"{code!r}: for the fault, give faults.{code}"
+                raise ContractError(f"unknown error code {known}; {_near(error)}") from None
+        return ErrorRow(
+            table="asked for",
+            code=code,
+            http_status=http_status,
+            message="",
+            meaning="",
+            source="",
+            level="",
+        )
+
+
+def _is_fault(value: object) -> bool:
+    # An exception class can be called as well.
+    return callable(value) and not isinstance(value, type)
+
+
+def _expect_fault(value: object) -> None:
+    if not _is_fault(value):
+        raise TypeError(f"fault: expected a function from reply to reply, got {value!r}")
+    if value in faults.WITH_ARGUMENT:
+        name = getattr(value, "__name__", "")
+        raise TypeError(f"fault: faults.{name} needs its argument: faults.{name}(…)")
+
+
+def _expect_absent(kind: str, **arguments: object) -> None:
+    for name, value in arguments.items():
+        if value is not None:
+            raise TypeError(f"{name}: expected none with {kind}, got {value!r}")
 
 
 def _near(error: ContractError) -> str:

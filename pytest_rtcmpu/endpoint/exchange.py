@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pytest_rtcmpu import wire
-from pytest_rtcmpu.contract import Clause, Contract, ErrorRow
+from pytest_rtcmpu.contract import Clause, Contract
 from pytest_rtcmpu.endpoint.record import SignatureKind
+from pytest_rtcmpu.endpoint.state import AskedAnswer
 from pytest_rtcmpu.rules import Note, Pairs, Problem
 from pytest_rtcmpu.signatures.autopsy.search import Autopsy
 from pytest_rtcmpu.signatures.verify import Authorization, parse_authorization
@@ -23,12 +24,17 @@ class Refusal(Exception):
         clause: Clause | None,
         *,
         appended: str = "",
-        row: ErrorRow | None = None,
     ) -> None:
         self.code = code
         self.clause = clause
         self.appended = appended
-        self.row = row
+
+
+class AskedFor(Exception):
+    """A test has asked for this row to answer, and for something to spoil it perhaps."""
+
+    def __init__(self, asked: AskedAnswer) -> None:
+        self.asked = asked
 
 
 @dataclass(kw_only=True, slots=True)
@@ -39,6 +45,7 @@ class Exchange:
     common: the common parameters by name, under V3 those that stand in headers.
     authorization: V3's header, taken apart, where it can be.
     moment: what its Timestamp says, once that is known.
+    answer: what a test has asked it to be answered with, if it keeps every rule.
     task: (AppId, TaskId), what a task is known by, once its parameters have been judged.
     """
 
@@ -50,6 +57,7 @@ class Exchange:
     reply_format: str
     now: datetime
     explain: bool
+    answer: AskedAnswer | None = None
     moment: datetime | None = None
     task: tuple[str, str] = ("", "")
     problems: tuple[Problem, ...] = ()

@@ -21,8 +21,9 @@ from pytest_rtcmpu.endpoint.checks import (
     absent_common,
 )
 from pytest_rtcmpu.endpoint.controls import Controls
-from pytest_rtcmpu.endpoint.exchange import Exchange, Refusal, open_exchange
+from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal, open_exchange
 from pytest_rtcmpu.endpoint.record import MOST_CALLS, Answer, Call, SignatureKind
+from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Spoil
 from pytest_rtcmpu.errors import RTCMPUWarning, SignatureWarning, SilenceWarning
 from pytest_rtcmpu.signatures.autopsy.search import Autopsy
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
@@ -100,8 +101,15 @@ class Endpoint(Controls):
 
     def _answer(self, request: Request) -> Call:
         state = self._state
-        fault, handled = state.faults.popleft() if state.faults else (None, True)
+        asked = state.asked[0] if state.asked else None
+        fault: Spoil | None = None
+        handled = True
+        if isinstance(asked, AskedFault):
+            state.asked.popleft()
+            fault, handled = asked.fault, asked.handled
         exchange = open_exchange(request, state.contract, now=state.now, explain=self._explain)
+        if isinstance(asked, AskedAnswer):
+            exchange.answer = asked
         row: ErrorRow | None = None
         clause: Clause | None = None
         appended = ""
@@ -112,8 +120,10 @@ class Endpoint(Controls):
             if handled:
                 state.tasks[exchange.task] = request
         except Refusal as refusal:
-            row = refusal.row or state.contract.error(refusal.code)
+            row = state.contract.error(refusal.code)
             clause, appended = refusal.clause, refusal.appended
+        except AskedFor as failure:
+            row, fault = failure.asked.row, failure.asked.fault
         request_id = self._request_id()
         message = "" if row is None else row.message + appended
         reply: Response = _reply(exchange, state.contract, request_id, row, message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pytest_rtcmpu.contract import Contract, ErrorRow
@@ -16,6 +17,22 @@ Clock = Callable[[], datetime]
 
 #: Common parameters of signature 1.0 that a request of V3 has no place for.
 _NOT_IN_V3 = {"SignatureVersion", "Format"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedAnswer:
+    """An error row that answers a call that keeps every rule, and what spoils that answer."""
+
+    row: ErrorRow
+    fault: Spoil | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedFault:
+    """What spoils a reply, and whether its request is handled before."""
+
+    fault: Spoil
+    handled: bool
 
 
 class Nonces:
@@ -48,6 +65,7 @@ class State:
 
     keys: each access key and whether it is active, by its AccessKeyId.
     tasks: the requests that started the tasks that exist, by (AppId, TaskId).
+    asked: what a test has asked the next calls to be answered with, in that order.
     """
 
     def __init__(
@@ -62,8 +80,7 @@ class State:
         self.tasks: dict[tuple[str, str], Request] = {}
         self.nonces = Nonces()
         self.record = Record(max_calls)
-        self.failures: deque[ErrorRow] = deque()
-        self.faults: deque[tuple[Spoil, bool]] = deque()
+        self.asked: deque[AskedAnswer | AskedFault] = deque()
         self.set_clock(now)
         common = contract.common_parameters
         needed = [p.name for p in common if p.required]

@@ -4,7 +4,7 @@ Hand one to ``endpoint.fail_next(faults.html_502)``. They compose with ``|``, le
 ``faults.delay(0.2) | faults.truncated_json``.
 
 Whether the task has been started by then, nobody outside can tell: a request may be lost on its way
-to the service, or its reply on the way back. Unless ``fail_next(…, handled=…)`` decides, a fault
+to the service, or its reply on the way back. Unless ``spoil_next(…, handled=…)`` decides, a fault
 after which nothing of the service's own reply arrives came before it was reached
 (``Fault.handled`` is false), so that calling again starts the task; where some of the reply
 arrives, the task has been started.
@@ -25,7 +25,7 @@ from pytest_rtcmpu.values.messages import Response
 class Fault:
     """A named function that spoils a reply.
 
-    handled: whether the service has handled the request by then, unless ``fail_next`` says so.
+    handled: whether the service has handled the request by then, unless ``spoil_next`` says so.
     """
 
     name: str

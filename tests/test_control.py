@@ -198,6 +198,27 @@ def test_fail_next(control: Control) -> None:
     assert (found["Code"], found["Message"]) == ("Made.Up", "line\r\nX: 1")
 
 
+def test_a_code_whose_answer_is_spoilt(control: Control, endpoint: Endpoint) -> None:
+    """A Code may be asked for with a fault that spoils its answer, by name and argument."""
+    fault = {"name": "status", "argument": 418}
+    asked(control, "POST", "/fail-next", {"code": "InternalError", "fault": fault})
+    reply = start(control)
+    assert (reply.status, json.loads(reply.body)["Code"]) == (418, "InternalError")
+    assert endpoint.calls[0].fault == "faults.status(418)"
+    for wrong in ("timeout", {}, {"name": "timeout", "times": 2}, {"name": "status"}):
+        body = {"code": "InternalError", "fault": wrong}
+        status, why = refused(control, "POST", "/fail-next", body)
+        assert (status, "expected" in why) == (400, True)
+    assert start(control).status == 200
+
+
+def test_codes_and_faults_come_in_the_order_asked(control: Control, endpoint: Endpoint) -> None:
+    """What is asked for by one path waits for what was asked for by another."""
+    asked(control, "POST", "/fail-next", {"code": "InternalError"})
+    asked(control, "POST", "/faults", {"name": "html_502"})
+    assert [start(control).status for _ in range(3)] == [500, 502, 200]
+
+
 FAULTS = [
     *[({"name": name}, repr(fault)) for name, fault in faults.PLAIN.items()],
     ({"name": "delay", "argument": 0.5}, "faults.delay(0.5)"),
@@ -473,8 +494,7 @@ def test_the_page_has_the_autopsy(control: Control) -> None:
 
 def test_the_page_names_what_was_asked_for(control: Control, endpoint: Endpoint) -> None:
     """A failure and a fault that a test asked for are told as such."""
-    endpoint.fail_next("InternalError")
-    endpoint.fail_next(faults.truncated_body)
+    endpoint.answer_next("InternalError", fault=faults.truncated_body)
     start(control)
     text = page(control)
     assert "The test asked for this failure" in text

@@ -782,6 +782,7 @@ def test_unknown_parameters(
 def test_task_id_alias(endpoint: Endpoint, warned: list[RTCMPUWarning]) -> None:
     """TaskID, as S1's table writes it, is TaskId, as its example does."""
     assert code(endpoint.handle(signed(pairs(TaskId=None, TaskID="task")))) == "success"
+    assert code(endpoint.handle(signed(pairs(TaskId="task")))) == "TaskExisted"
     assert [task.task_id for task in endpoint.tasks] == ["task"]
     assert code(endpoint.handle(signed())) == "TaskExisted"
     assert warned == []
@@ -1005,7 +1006,7 @@ def eager_threads() -> Iterator[None]:
     """Let threads take turns at every call and return within the endpoint."""
 
     def take_turns(frame: FrameType, event: str, argument: object) -> None:
-        if frame.f_code.co_filename == endpoint_module.__file__:
+        if frame.f_code.co_filename.startswith(endpoint_module.__path__[0]):
             time.sleep(0)
 
     before = threading.getprofile()
@@ -1211,7 +1212,7 @@ def test_clock_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz: Any = None) -> Any:
             return NOW.astimezone(tz)
 
-    monkeypatch.setattr("pytest_rtcmpu.endpoint.datetime", Frozen)
+    monkeypatch.setattr("pytest_rtcmpu.endpoint.state.datetime", Frozen)
     monkeypatch.setattr("pytest_rtcmpu.client.datetime", Frozen)
     endpoint = Endpoint(KEY)
     assert code(endpoint.handle(Client(KEY).prepare("StartMPUTask", pairs()))) == "success"
@@ -1292,11 +1293,91 @@ def test_fail_next_unknown(endpoint: Endpoint) -> None:
     assert code(endpoint.handle(signed())) == "success"
 
 
-@pytest.mark.parametrize("times", [0, -1])
-def test_fail_next_no_times(endpoint: Endpoint, times: int) -> None:
-    """Failing no times is a slip."""
-    with pytest.raises(ValueError, match="times"):
-        endpoint.fail_next("InternalError", times=times)
+@pytest.mark.parametrize("times", [0, -1, 1.5, True, "2", None])
+@pytest.mark.parametrize("failure", ["InternalError", faults.html_502])
+def test_fail_next_no_number_of_times(endpoint: Endpoint, failure: Any, times: Any) -> None:
+    """Only a whole number, 1 or more, says how often; what is none changes nothing."""
+    with pytest.raises(ValueError, match=rf"times: expected an int, 1 or more, got {times!r}"):
+        endpoint.fail_next(failure, times=times)
+    assert code(endpoint.handle(signed())) == "success"
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda e: e.fail_next("InternalError", handled=False), "handled: .* a Code, got False"),
+        (lambda e: e.fail_next(faults.timeout, http_status=500), "http_status: .* a fault, got 5"),
+        (lambda e: e.fail_next(faults.timeout, message="m"), "message: .* a fault, got 'm'"),
+        (lambda e: e.answer_next(faults.timeout), "code: expected a Code, got faults.timeout"),
+        (lambda e: e.answer_next("InternalError", message=5), "message: expected a text, got 5"),
+        (lambda e: e.answer_next("InternalError", fault="timeout"), "fault: .* got 'timeout'"),
+        (lambda e: e.answer_next("InternalError", fault=faults.delay), r"faults.delay\(…\)"),
+        (lambda e: e.spoil_next("InternalError"), "fault: .* got 'InternalError'"),
+        (lambda e: e.spoil_next(TimeoutError), "fault: .* got <class 'TimeoutError'>"),
+        (lambda e: e.spoil_next(faults.timeout, handled=1), "handled: .* or None, got 1"),
+    ],
+)
+def test_an_argument_that_does_not_apply_is_named(
+    endpoint: Endpoint, ask: Callable[[Endpoint], None], message: str
+) -> None:
+    """A Code takes no argument of a fault's, a fault none of a Code's."""
+    with pytest.raises(TypeError, match=message):
+        ask(endpoint)
+    assert code(endpoint.handle(signed())) == "success"
+
+
+@pytest.mark.parametrize("http_status", [True, 199, 1000, "500", 500.0])
+def test_a_status_is_one_of_http(endpoint: Endpoint, http_status: Any) -> None:
+    """What cannot stand in a status line is refused when it is asked for."""
+    with pytest.raises(ValueError, match=rf"http_status: .* 200…999, got {http_status!r}"):
+        endpoint.answer_next("Brand.New", http_status=http_status)
+
+
+@given(st.lists(st.sampled_from(["InternalError", "Throttling.User", "html_502", "empty_body"])))
+@example(["InternalError", "html_502"])
+def test_what_is_asked_for_comes_in_the_order_asked(wanted: list[str]) -> None:
+    """Codes and faults wait in one queue: each call takes one of them."""
+    endpoint = Endpoint(KEY, now=NOW)
+    for name in wanted:
+        endpoint.fail_next(faults.PLAIN.get(name, name))
+    for number in range(len(wanted) + 1):
+        endpoint.handle(signed(pairs(TaskId=f"task-{number}")))
+    assert [(call.code, call.fault) for call in endpoint.calls] == [
+        *((None, f"faults.{name}") if name in faults.PLAIN else (name, None) for name in wanted),
+        (None, None),
+    ]
+
+
+def test_a_fault_waits_for_the_code_asked_before_it(endpoint: Endpoint) -> None:
+    """A call that breaks a rule uses up neither the Code nor the fault behind it."""
+    endpoint.fail_next("InternalError")
+    endpoint.fail_next(faults.html_502)
+    assert code(endpoint.handle(signed(pairs(MediaEncode="2")))) == "InvalidMediaEncode.Malformed"
+    assert code(endpoint.handle(signed())) == "InternalError"
+    assert endpoint.handle(signed()).status == 502
+
+
+def test_a_fault_leaves_the_code_asked_after_it_alone(endpoint: Endpoint) -> None:
+    """A spoilt call that was handled starts its task: the Code is for the one after it."""
+    endpoint.fail_next(faults.truncated_json)
+    endpoint.fail_next("InternalError")
+    endpoint.handle(signed())
+    assert len(endpoint.tasks) == 1
+    assert code(endpoint.handle(signed())) == "InternalError"
+
+
+def test_an_answer_asked_for_may_be_spoilt(endpoint: Endpoint) -> None:
+    """A Code's fault spoils its answer alone, and not the error of a call that breaks a rule."""
+    endpoint.answer_next("InternalError", times=2, fault=faults.status(418))
+    broken = endpoint.handle(signed(pairs(MediaEncode="2")))
+    replies = [endpoint.handle(signed()) for _ in range(3)]
+    assert broken.status == 400
+    assert [(code(reply), reply.status) for reply in replies] == [
+        ("InternalError", 418),
+        ("InternalError", 418),
+        ("success", 200),
+    ]
+    assert len(endpoint.tasks) == 1
 
 
 def test_fail_next_nonsense(endpoint: Endpoint) -> None:

@@ -72,10 +72,11 @@ UNREADABLE = {
 def test_unreadable_reply(endpoint: Endpoint, name: str, code: str | None) -> None:
     """What is no reply of the API is no success and no documented error either."""
     status, expected = UNREADABLE[name]
-    if code is not None:
-        endpoint.fail_next(code)
+    if code is None:
+        endpoint.fail_next(faults.PLAIN[name])
+    else:
+        endpoint.answer_next(code, fault=faults.PLAIN[name])
         status = status if name == "html_502" else 500
-    endpoint.fail_next(faults.PLAIN[name])
     with pytest.raises(UnreadableReply, match=f"(?i){expected}") as caught:
         client(endpoint).start_mpu_task(TASK)
     assert caught.value.http_status == status
@@ -211,8 +212,8 @@ def test_a_retry_starts_the_task(endpoint: Endpoint, fault: faults.Fault) -> Non
 
 def test_fault_and_code(endpoint: Endpoint) -> None:
     """A Code and a fault may be asked for together: one makes the reply, the other spoils it."""
-    endpoint.fail_next("InternalError", times=2)
-    endpoint.fail_next(faults.wrong_content_type)
+    endpoint.answer_next("InternalError", fault=faults.wrong_content_type)
+    endpoint.answer_next("InternalError")
     for _ in range(2):
         with pytest.raises(InternalError):
             client(endpoint).start_mpu_task(TASK)

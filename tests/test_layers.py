@@ -23,7 +23,7 @@ FLOORS = (
     ("rules", "errors"),
     ("values",),
     ("model", "wire", "faults", "signatures"),
-    ("client", "repeats"),
+    ("client",),
     ("endpoint",),
     ("strategies", "mock"),
     ("server",),

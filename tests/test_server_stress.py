@@ -125,7 +125,7 @@ def test_memory_is_bounded(calls: int) -> None:
             moment = began + timedelta(seconds=window / 20 * number)
             connection.send(target(client, "t"))
             connection.reply()
-            most = max(most, len(endpoint._nonces), len(endpoint._nonces_by_age))
+            most = max(most, len(endpoint._state.nonces))
     client.close()
     assert [call.number for call in endpoint.calls] == list(range(calls - 49, calls + 1))
     assert 20 <= most <= 22

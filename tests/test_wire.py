@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import unquote_plus
 
 import pytest
 from hypothesis import example, given, settings
@@ -299,3 +300,10 @@ def test_any_body_is_fields_or_unreadable(body: bytes) -> None:
     except UnreadableReply:
         return
     assert isinstance(fields, dict)
+
+
+@given(st.text(st.sampled_from("aé测+%0123456789abcdefABCDEF\x80ÿ")))
+@example("%e6%b5%8b+%zz%")
+def test_decoding_is_the_library_s(text: str) -> None:
+    """The short cut for ASCII decodes as ``unquote_plus`` does."""
+    assert wire.decode(text) == unquote_plus(text)

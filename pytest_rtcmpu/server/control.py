@@ -94,6 +94,7 @@ _MOMENT = _Kind(
     lambda v: v is None or _moment(v) is not None,
 )
 _YES_OR_NO = _Kind("true or false", lambda v: isinstance(v, bool))
+_OBJECT = _Kind("an object with a name", lambda v: isinstance(v, dict))
 _ANYTHING = _Kind("anything", lambda v: True)
 
 #: The faults that take an argument, and which.
@@ -238,9 +239,13 @@ def _fail_next(endpoint: Endpoint, request: Request) -> dict[str, Any]:
         times=(_TIMES, False),
         http_status=(_STATUS, False),
         message=(_TEXT, False),
+        fault=(_OBJECT, False),
     )
+    if "fault" in given:
+        wanted = _fields(given["fault"], name=(_TEXT, True), argument=(_ANYTHING, False))
+        given["fault"] = _fault(wanted)
     try:
-        endpoint.fail_next(given.pop("code"), **given)
+        endpoint.answer_next(**given)
     except ContractError as error:
         why = f"code: expected a documented one, or one with an http_status: {error}"
         raise _Refused(400, why) from None
@@ -261,20 +266,23 @@ def _add_faults(endpoint: Endpoint, request: Request) -> dict[str, Any]:
         times=(_TIMES, False),
         handled=(_YES_OR_NO, False),
     )
+    endpoint.spoil_next(_fault(given), **_only(given, "times", "handled"))
+    return {}
+
+
+def _fault(given: Mapping[str, Any]) -> faults.Fault:
+    """Return the fault of that name, and with that argument."""
     name = given["name"]
     if name in faults.PLAIN:
         if given.get("argument") is not None:
             got = _shown(given["argument"])
             raise _Refused(400, f"argument: expected none for {name}, got {got}")
-        fault = faults.PLAIN[name]
-    elif name in _WITH_ARGUMENT:
+        return faults.PLAIN[name]
+    if name in _WITH_ARGUMENT:
         kind, make = _WITH_ARGUMENT[name]
-        fault = make(*_fields(_only(given, "argument"), argument=(kind, True)).values())
-    else:
-        known = _listed((*faults.PLAIN, *_WITH_ARGUMENT))
-        raise _Refused(400, f"name: expected one of {known}, got {_shown(name)}")
-    endpoint.fail_next(fault, **_only(given, "times", "handled"))
-    return {}
+        return make(*_fields(_only(given, "argument"), argument=(kind, True)).values())
+    known = _listed((*faults.PLAIN, *_WITH_ARGUMENT))
+    raise _Refused(400, f"name: expected one of {known}, got {_shown(name)}")
 
 
 def _only(given: Mapping[str, Any], *names: str) -> dict[str, Any]:

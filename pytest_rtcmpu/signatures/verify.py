@@ -99,45 +99,6 @@ def _signed(pair: Pair) -> str:
     return _short_twice(pair) if len(pair[0]) + len(pair[1]) <= _SHORT else _twice(pair)
 
 
-def _in_blank(value: str) -> str:
-    return _short_in_blank(value) if len(value) <= _SHORT else _encode(value, _TWICE)
-
-
-@lru_cache(maxsize=256)  # the calls of one second have one timestamp
-def _short_in_blank(value: str) -> str:
-    return _encode(value, _TWICE)
-
-
-class Blanked:
-    """What signature 1.0 signs, with blanks for the values of some parameters.
-
-    ``pairs`` are decoded and their names unique, so that no value changes their order.
-    """
-
-    def __init__(self, pairs: Sequence[Pair], *, method: str, blanks: Sequence[str]) -> None:
-        #: For each blank in the order signed: what stands before it, and its number.
-        self._parts: list[tuple[str, int]] = []
-        text = f"{method}&%2F&"
-        for count, pair in enumerate(pair for pair in sorted(pairs) if pair[0] != "Signature"):
-            text += "%26" if count else ""
-            if pair[0] in blanks:
-                before = f"{text}{_encode(pair[0], _TWICE)}%3D"
-                self._parts.append((before, blanks.index(pair[0])))
-                text = ""
-            else:
-                text += _signed(pair)
-        self._rest = text
-
-    def fill(self, values: Sequence[str]) -> str:
-        """Return what is signed where these are the decoded values, in the order of the blanks."""
-        filled = [
-            before + (values[i] if _is_plain(values[i]) else _in_blank(values[i]))
-            for before, i in self._parts
-        ]
-        filled.append(self._rest)
-        return "".join(filled)
-
-
 def signature_1_0(signed: str, secret: Secret) -> str:
     """Return the signature 1.0 of a string to sign."""
     # S2 111551: key = AccessKeySecret + "&", HMAC-SHA1, Base64

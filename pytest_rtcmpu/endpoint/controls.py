@@ -1,0 +1,241 @@
+"""What a test does with an endpoint: look at it, ask for failures, set its clock, start it anew."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pytest_rtcmpu import faults, wire
+from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow
+from pytest_rtcmpu.endpoint.record import Call, once
+from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State
+from pytest_rtcmpu.model import StartMPUTask
+from pytest_rtcmpu.values.credentials import Credentials, Secret
+
+
+class Controls:
+    """The side of an endpoint that its test sees."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        keys: Mapping[str, tuple[Credentials, bool]],
+        now: Clock | datetime | None,
+        max_calls: int,
+    ) -> None:
+        self._lock = threading.RLock()
+        self._original = (contract, keys, now, max_calls)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: tasks, calls, nonces, faults, clock, layouts and added keys."""
+        with self._lock:
+            self._state = State(*self._original)
+
+    # -------------------------------------------------------------------------- what there is
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that it enforces, with the layouts that are registered."""
+        return self._state.contract
+
+    @property
+    def credentials(self) -> Credentials:
+        """The first of the access keys it knows."""
+        return next(iter(self._state.keys.values()))[0]
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must be shown to nobody: the secrets and tokens of the keys it knows."""
+        with self._lock:
+            keys = [key for key, _ in self._state.keys.values()]
+        return tuple(s for key in keys for s in (key.access_key_secret, key.security_token) if s)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The latest calls, oldest first; at most ``max_calls`` of them."""
+        with self._lock:
+            return list(self._state.record.calls)
+
+    @property
+    def call_count(self) -> int:
+        """How many calls there were, those no longer kept included."""
+        return self._state.record.count
+
+    @property
+    def tasks(self) -> list[StartMPUTask]:
+        """The tasks that exist, in the order in which they were started."""
+        with self._lock:
+            started, contract = list(self._state.tasks.values()), self._state.contract
+        return [
+            StartMPUTask.from_wire(once(wire.request_pairs(request)), contract=contract)
+            for request in started
+        ]
+
+    # ------------------------------------------------------------------------ what is changed
+
+    def stop(self, task: StartMPUTask | tuple[str, str]) -> None:
+        """Stop a task, given as such or as (AppId, TaskId). Raises KeyError if there is none."""
+        key = (task.app_id, task.task_id) if isinstance(task, StartMPUTask) else task
+        with self._lock:
+            tasks = self._state.tasks
+            if key not in tasks:
+                known = ", ".join(map(str, tasks)) or "none"
+                raise KeyError(f"no task (AppId, TaskId) = {key}; running: {known}")
+            del tasks[key]
+
+    def register_layout(self, layout_id: int, panes: int) -> None:
+        """Make a user-defined layout known. Raises ValueError for an id up to 10000.
+
+        A task that uses it is made with ``StartMPUTask(…, contract=endpoint.contract)``.
+        """
+        with self._lock:
+            self._state.contract = self._state.contract.with_layouts({layout_id: panes})
+
+    def add_key(self, credentials: Credentials, *, active: bool = True) -> None:
+        """Make an access key known, disabled where ``active`` is false."""
+        with self._lock:
+            self._state.keys[credentials.access_key_id] = (credentials, active)
+
+    @property
+    def now(self) -> datetime:
+        """What its clock shows."""
+        return self._state.now
+
+    def set_clock(self, now: Clock | datetime | None) -> None:
+        """Set the clock: to a moment where it stands still, a function, or ``None`` for real."""
+        self._state.set_clock(now)
+
+    def advance_clock(self, by: timedelta | float) -> None:
+        """Move the clock on by a timedelta or by seconds (back where negative)."""
+        self._state.advance_clock(by if isinstance(by, timedelta) else timedelta(seconds=by))
+
+    # --------------------------------------------------------------------- what is asked for
+
+    def fail_next(
+        self,
+        failure: str | Spoil,
+        times: int = 1,
+        *,
+        http_status: int | None = None,
+        message: str | None = None,
+        handled: bool | None = None,
+    ) -> None:
+        """Let the next calls fail, after those that were asked for before.
+
+        failure: a Code: see :meth:`answer_next`, which takes ``http_status`` and ``message``. Or
+            a fault: see :meth:`spoil_next`, which takes ``handled``.
+        times: how many calls, 1 or more.
+
+        Raises TypeError for what is neither, or for an argument of the other kind.
+        """
+        if isinstance(failure, str):
+            _expect_absent("a Code", handled=handled)
+            self.answer_next(failure, times, http_status=http_status, message=message)
+        elif _is_fault(failure):
+            _expect_absent("a fault", http_status=http_status, message=message)
+            self.spoil_next(failure, times, handled=handled)
+        else:
+            raise TypeError(f"failure: expected a Code or a fault, got {failure!r}")
+
+    def answer_next(
+        self,
+        code: str,
+        times: int = 1,
+        *,
+        http_status: int | None = None,
+        message: str | None = None,
+        fault: Spoil | None = None,
+    ) -> None:
+        """Answer the next calls that keep every rule with a Code; they start nothing.
+
+        A call that breaks a rule gets its own error, and the Code waits for the next one.
+
+        code: a documented one, such as ``InternalError``, or any other with an ``http_status``.
+        times: how many calls, 1 or more.
+        http_status: which of the Code's rows, or that of a Code that nobody documents; 200…999.
+        message: in place of the documented one.
+        fault: what spoils these answers (see ``faults``).
+
+        Raises ContractError for an unknown Code without ``http_status``.
+        """
+        if not isinstance(code, str):
+            raise TypeError(f"code: expected a Code, got {code!r}")
+        if http_status is not None and not (type(http_status) is int and 200 <= http_status <= 999):
+            raise ValueError(f"http_status: expected an int, 200…999, got {http_status!r}")
+        if message is not None and not isinstance(message, str):
+            raise TypeError(f"message: expected a text, got {message!r}")
+        if fault is not None:
+            _expect_fault(fault)
+        row = self._row(code, http_status)
+        if message is not None:
+            row = replace(row, message=message)
+        self._ask(AskedAnswer(row=row, fault=fault), times)
+
+    def spoil_next(self, fault: Spoil, times: int = 1, *, handled: bool | None = None) -> None:
+        """Spoil the next replies, whatever they say.
+
+        fault: a function from reply to reply, such as those in ``faults``.
+        times: how many replies, 1 or more.
+        handled: whether the request was handled before its reply was spoilt, and so may have
+            started its task. Unless given, a fault after which nothing of the reply arrives
+            (``timeout``, ``connection_reset``, ``html_502`` …) has come before it.
+        """
+        _expect_fault(fault)
+        if handled is None:
+            handled = getattr(fault, "handled", True)
+        elif not isinstance(handled, bool):
+            raise TypeError(f"handled: expected True, False or None, got {handled!r}")
+        self._ask(AskedFault(fault=fault, handled=handled), times)
+
+    def _ask(self, asked: AskedAnswer | AskedFault, times: int) -> None:
+        if type(times) is not int or times < 1:  # True is an int, and no number of calls
+            raise ValueError(f"times: expected an int, 1 or more, got {times!r}")
+        with self._lock:
+            self._state.asked.extend([asked] * times)
+
+    def _row(self, code: str, http_status: int | None) -> ErrorRow:
+        """Return the documented row, or a row of nobody's where a status is given."""
+        try:
+            return self.contract.error(code, http_status)
+        except ContractError as error:
+            if http_status is None:
+                known = f"{code!r}: for a Code that nobody documents, give http_status"
+                if code in faults.PLAIN:
+                    known = f"{code!r}: for the fault, give faults.{code}"
+                raise ContractError(f"unknown error code {known}; {_near(error)}") from None
+        return ErrorRow(
+            table="asked for",
+            code=code,
+            http_status=http_status,
+            message="",
+            meaning="",
+            source="",
+            level="",
+        )
+
+
+def _is_fault(value: object) -> bool:
+    # An exception class can be called as well.
+    return callable(value) and not isinstance(value, type)
+
+
+def _expect_fault(value: object) -> None:
+    if not _is_fault(value):
+        raise TypeError(f"fault: expected a function from reply to reply, got {value!r}")
+    if value in faults.WITH_ARGUMENT:
+        name = getattr(value, "__name__", "")
+        raise TypeError(f"fault: faults.{name} needs its argument: faults.{name}(…)")
+
+
+def _expect_absent(kind: str, **arguments: object) -> None:
+    for name, value in arguments.items():
+        if value is not None:
+            raise TypeError(f"{name}: expected none with {kind}, got {value!r}")
+
+
+def _near(error: ContractError) -> str:
+    """What a contract's error adds about similar names, if anything."""
+    return str(error).partition("; ")[2] or "no documented one is like it"

@@ -1,0 +1,120 @@
+"""A request on its way through the checks: what it says, and what has been found so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pytest_rtcmpu import wire
+from pytest_rtcmpu.contract import Clause, Contract
+from pytest_rtcmpu.endpoint.record import SignatureKind
+from pytest_rtcmpu.endpoint.state import AskedAnswer
+from pytest_rtcmpu.rules import Note, Pairs, Problem
+from pytest_rtcmpu.signatures.autopsy.search import Autopsy
+from pytest_rtcmpu.signatures.verify import Authorization, parse_authorization
+from pytest_rtcmpu.values.messages import Request
+
+
+class Refusal(Exception):
+    """A check that failed: the Code that answers, the clause, and what to add to the Message."""
+
+    def __init__(
+        self,
+        code: str,
+        clause: Clause | None,
+        *,
+        appended: str = "",
+    ) -> None:
+        self.code = code
+        self.clause = clause
+        self.appended = appended
+
+
+class AskedFor(Exception):
+    """A test has asked for this row to answer, and for something to spoil it perhaps."""
+
+    def __init__(self, asked: AskedAnswer) -> None:
+        self.asked = asked
+
+
+@dataclass(kw_only=True, slots=True)
+class Exchange:
+    """A request on its way through the checks.
+
+    pairs: its decoded parameters, in order, duplicates too.
+    common: the common parameters by name, under V3 those that stand in headers.
+    authorization: V3's header, taken apart, where it can be.
+    moment: what its Timestamp says, once that is known.
+    answer: what a test has asked it to be answered with, if it keeps every rule.
+    task: (AppId, TaskId), what a task is known by, once its parameters have been judged.
+    """
+
+    request: Request
+    pairs: Pairs
+    signature: SignatureKind
+    common: dict[str, str]
+    authorization: Authorization | None
+    reply_format: str
+    now: datetime
+    explain: bool
+    answer: AskedAnswer | None = None
+    moment: datetime | None = None
+    task: tuple[str, str] = ("", "")
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
+    autopsy: Autopsy | None = None
+
+
+def open_exchange(
+    request: Request, contract: Contract, *, now: datetime, explain: bool
+) -> Exchange:
+    """Decode what came; nothing is judged yet."""
+    pairs = wire.request_pairs(request)
+    common = dict(reversed(pairs))  # of a name sent twice the first counts
+    header = request.header("authorization") or ""
+    scheme = contract.signatures["v3"]
+    authorization: Authorization | None = None
+    signature: SignatureKind = "1.0"
+    if header.startswith("ACS3-") or (
+        "Signature" not in common and request.header(scheme.headers["Action"]) is not None
+    ):
+        signature = "v3"
+        authorization = _v3_common(request, header, common, contract)
+    default = contract.signatures[signature].default_format
+    wanted = common.get("Format", default).upper()
+    return Exchange(
+        request=request,
+        pairs=pairs,
+        signature=signature,
+        common=common,
+        authorization=authorization,
+        reply_format=wanted if wanted in contract.service.formats else default,
+        now=now,
+        explain=explain,
+    )
+
+
+def _v3_common(
+    request: Request, header: str, common: dict[str, str], contract: Contract
+) -> Authorization | None:
+    """S4: under V3 the envelope stands in headers."""
+    reply_format = common.get("Format")
+    common.clear()
+    if reply_format is not None:
+        common["Format"] = reply_format
+    for name, carrier in contract.signatures["v3"].headers.items():
+        value = request.header(carrier)
+        if value is not None:
+            common[name] = value.strip()
+    algorithm = header.partition(" ")[0]
+    if algorithm:
+        common["SignatureMethod"] = algorithm
+    parsed = parse_authorization(header) if header else None
+    if isinstance(parsed, Authorization):
+        common["AccessKeyId"] = parsed.access_key_id
+        common["Signature"] = parsed.signature
+        return parsed
+    # What cannot be taken apart is for the signature's check to refuse, with its reason.
+    common.setdefault("AccessKeyId", "?" if header else "")
+    common.setdefault("Signature", "?" if header else "")
+    return None

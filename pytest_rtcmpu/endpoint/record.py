@@ -1,0 +1,140 @@
+"""What is recorded of each call, and how much of it is kept."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+from pytest_rtcmpu import wire
+from pytest_rtcmpu.contract import Clause, Contract
+from pytest_rtcmpu.errors import InvalidTask
+from pytest_rtcmpu.model import StartMPUTask
+from pytest_rtcmpu.rules import Note, Pairs, Problem
+from pytest_rtcmpu.signatures.autopsy.search import Autopsy
+from pytest_rtcmpu.values.messages import Request, Response
+
+SignatureKind = Literal["1.0", "v3"]
+
+#: How many of the latest calls are kept, unless asked otherwise.
+MOST_CALLS = 10_000
+_LEAST_ROOM = 64 * 1024 * 1024
+#: What a call takes is a third of it, as a rule.
+_ROOM_PER_CALL = 16 * 1024
+#: About what a decoded parameter takes, beside its characters.
+_PAIR_WEIGHT = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
+class Answer(Response):
+    """A reply of the endpoint, and what it says: ``code`` is ``None`` for a success."""
+
+    request_id: str
+    code: str | None
+    message: str
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status."""
+        return self.status
+
+
+@dataclass(kw_only=True, eq=False)  # not frozen: to make a frozen one takes twice as long
+class Call:
+    """A call as the endpoint recorded it.
+
+    task: the task that its parameters describe; of one sent twice the first counts.
+    pairs: every parameter of query and form, decoded, in order, duplicates too.
+    signature: ``1.0`` or ``v3``: which one the request came with.
+    reply_format: ``JSON`` or ``XML``: what it asked for, by Format or by leaving it out.
+    reply: what was answered; ``code`` is ``None`` for a success.
+    clause: the clause that a refused request broke.
+    problems: everything that is wrong with the operation's parameters, not only the first.
+    warnings: what the request relies on that the documentation leaves open.
+    autopsy: why the signature does not verify, where it does not.
+    fault: what spoilt the reply, where something did.
+    """
+
+    number: int
+    request: Request
+    signature: SignatureKind
+    reply_format: str
+    action: str | None
+    received: datetime
+    reply: Response
+    request_id: str
+    code: str | None
+    http_status: int
+    message: str
+    clause: Clause | None
+    problems: tuple[Problem, ...]
+    warnings: tuple[Note, ...]
+    autopsy: Autopsy | None
+    fault: str | None
+    contract: Contract
+
+    def __repr__(self) -> str:
+        outcome = f"{self.code or 'success'}, HTTP {self.http_status}"
+        spoilt = f", spoilt by {self.fault}" if self.fault else ""
+        return f"Call({self.number}: {self.action} → {outcome}{spoilt})"
+
+    @property
+    def signature_kind(self) -> SignatureKind:
+        """Another name of ``signature``."""
+        return self.signature
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every parameter of query and form, decoded, in order, duplicates too."""
+        # Decoded again when somebody looks: a record of 10,000 calls is kept for a few who do.
+        return tuple(wire.request_pairs(self.request))
+
+    @cached_property
+    def task(self) -> StartMPUTask | None:
+        """The task the parameters describe, or ``None`` when they break a rule."""
+        try:
+            return StartMPUTask.from_wire(once(self.pairs), contract=self.contract)
+        except InvalidTask:
+            return None
+
+
+class Record:
+    """The latest calls, and how many there were.
+
+    max_calls: how many of them are kept; very large ones push out more.
+    """
+
+    def __init__(self, max_calls: int) -> None:
+        self.calls: deque[Call] = deque()
+        self.count = 0
+        self._max_calls = max_calls
+        self._weight = 0
+        self._max_weight = max(_LEAST_ROOM, max_calls * _ROOM_PER_CALL)
+
+    def keep(self, call: Call) -> None:
+        """Add a call, and let go of the oldest where there is no room."""
+        self.calls.append(call)
+        self._weight += _weight(call)
+        while len(self.calls) > self._max_calls or (
+            self._weight > self._max_weight and len(self.calls) > 1
+        ):
+            self._weight -= _weight(self.calls.popleft())
+
+
+def _weight(call: Call) -> int:
+    """About how many bytes a recorded call keeps."""
+    size = len(call.request.target) + len(call.request.body)
+    # The message of a refused signature, its reply and its autopsy repeat what came.
+    copies = 2 if call.autopsy is None else 12
+    pairs = call.request.target.count("&") + call.request.body.count(b"&")
+    return copies * size + _PAIR_WEIGHT * pairs
+
+
+def once(pairs: Pairs) -> Pairs:
+    """Return pairs without those whose name was there before: of such the first counts."""
+    first: dict[str, str] = {}
+    for name, value in pairs:
+        first.setdefault(name, value)
+    return tuple(first.items())

@@ -1,0 +1,216 @@
+"""The endpoint, sans-IO: a request in, the documented reply out.
+
+It knows no HTTP library; the adapters know it.
+"""
+
+from __future__ import annotations
+
+import warnings as _warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+
+from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu import wire
+from pytest_rtcmpu.contract import Clause, Contract, ErrorRow
+from pytest_rtcmpu.endpoint.checks import (
+    CHECKS,
+    ENVELOPE_CHECKS,
+    STATELESS_CHECKS,
+    absent_common,
+)
+from pytest_rtcmpu.endpoint.controls import Controls
+from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal, open_exchange
+from pytest_rtcmpu.endpoint.record import MOST_CALLS, Answer, Call, SignatureKind
+from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Spoil
+from pytest_rtcmpu.errors import RTCMPUWarning, SignatureWarning, SilenceWarning
+from pytest_rtcmpu.signatures.autopsy.search import Autopsy
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
+from pytest_rtcmpu.values.messages import Request, Response
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What is wrong with a request's envelope: the clauses it breaks, and the autopsy."""
+
+    signature: SignatureKind
+    common: dict[str, str] = field(repr=False)
+    clauses: tuple[Clause, ...]
+    autopsy: Autopsy | None
+
+
+_random = Random()
+
+
+def _new_request_id() -> str:
+    # It only has to be unique, and asking the system for each costs more than the rest of a reply.
+    return f"{_random.getrandbits(128):032x}"
+
+
+class Endpoint(Controls):
+    """StartMPUTask's endpoint, as documented. Thread-safe.
+
+    credentials: the access keys it knows; ``testid``/``testsecret`` unless given.
+    now: where the time comes from.
+    max_calls: how many of the latest calls ``calls`` keeps; very large ones push out more, so
+        that the record stays within 64 MiB, or 16 KiB a call where that is more.
+    explain: whether to find out why a signature does not verify, which takes milliseconds.
+    warn: receives a warning when a signature does not verify or a request relies on what the
+        documentation leaves open; ``warnings.warn`` unless given.
+    contract: the edition to enforce.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials | Iterable[Credentials] = TEST_CREDENTIALS,
+        *,
+        now: Callable[[], datetime] | datetime | None = None,
+        max_calls: int = MOST_CALLS,
+        warn: Callable[[RTCMPUWarning], object] | None = None,
+        explain: bool = True,
+        request_id: Callable[[], str] = _new_request_id,
+        contract: Contract | None = None,
+    ) -> None:
+        if max_calls < 1:
+            raise ValueError(f"max_calls: expected 1 or more, got {max_calls}")
+        self._warn = warn
+        self._explain = explain
+        self._request_id = request_id
+        given = (credentials,) if isinstance(credentials, Credentials) else tuple(credentials)
+        if not given:
+            raise ValueError("credentials: expected at least one access key, got none")
+        keys = {key.access_key_id: (key, True) for key in given}
+        super().__init__(contract or _contract.load(), keys, now, max_calls)
+
+    def __repr__(self) -> str:
+        return f"Endpoint({len(self._state.tasks)} tasks, {self.call_count} calls)"
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request, and record it."""
+        return self.call(request).reply
+
+    def call(self, request: Request) -> Call:
+        """Answer a request as ``handle`` does, and return what is recorded of it."""
+        with self._lock:
+            call = self._answer(request)
+            self._state.record.keep(call)
+        if call.autopsy is not None or call.warnings:
+            self._warn_of(call)
+        return call
+
+    def _answer(self, request: Request) -> Call:
+        state = self._state
+        asked = state.asked[0] if state.asked else None
+        fault: Spoil | None = None
+        handled = True
+        if isinstance(asked, AskedFault):
+            state.asked.popleft()
+            fault, handled = asked.fault, asked.handled
+        exchange = open_exchange(request, state.contract, now=state.now, explain=self._explain)
+        if isinstance(asked, AskedAnswer):
+            exchange.answer = asked
+        row: ErrorRow | None = None
+        clause: Clause | None = None
+        appended = ""
+        try:
+            # What never got to the service is judged for the record, and changes nothing.
+            for check in CHECKS if handled else STATELESS_CHECKS:
+                check(state, exchange)
+            if handled:
+                state.tasks[exchange.task] = request
+        except Refusal as refusal:
+            row = state.contract.error(refusal.code)
+            clause, appended = refusal.clause, refusal.appended
+        except AskedFor as failure:
+            row, fault = failure.asked.row, failure.asked.fault
+        request_id = self._request_id()
+        message = "" if row is None else row.message + appended
+        reply: Response = _reply(exchange, state.contract, request_id, row, message)
+        if fault is not None:
+            reply = fault(reply)
+        state.record.count += 1
+        return Call(
+            number=state.record.count,
+            request=request,
+            signature=exchange.signature,
+            reply_format=exchange.reply_format,
+            action=exchange.common.get("Action"),
+            received=exchange.now,
+            reply=reply,
+            request_id=request_id,
+            code=row.code if row else None,
+            http_status=reply.status,
+            message=message,
+            clause=clause,
+            problems=exchange.problems,
+            warnings=exchange.notes,
+            autopsy=exchange.autopsy,
+            fault=None if fault is None else repr(fault),
+            contract=state.contract,
+        )
+
+    def diagnose(self, request: Request, *, explain: bool = True) -> Diagnosis:
+        """Find everything that is wrong with a request's envelope, not only what would answer.
+
+        Nonces and the operation's parameters are left out; nothing is recorded or changed.
+        explain: whether to make an autopsy of a signature that does not verify.
+        """
+        with self._lock:
+            state = self._state
+            exchange = open_exchange(request, state.contract, now=state.now, explain=explain)
+            absent = absent_common(state, exchange)
+            clauses = [state.contract.rule(name, "required") for name in absent]
+            for check in ENVELOPE_CHECKS:
+                try:
+                    check(state, exchange)
+                except Refusal as refusal:
+                    if refusal.clause is not None:
+                        clauses.append(refusal.clause)
+                except KeyError:  # what is absent is in the list already
+                    continue
+        return Diagnosis(
+            signature=exchange.signature,
+            common=exchange.common,
+            clauses=tuple(dict.fromkeys(clauses)),
+            autopsy=exchange.autopsy,
+        )
+
+    def _warn_of(self, call: Call) -> None:
+        given: list[RTCMPUWarning] = []
+        if call.autopsy is not None:
+            given.append(SignatureWarning(call.autopsy.explain()))
+        given += [SilenceWarning(str(note)) for note in call.warnings if note.silence.warns]
+        for warning in given:
+            if self._warn is not None:
+                self._warn(warning)
+            else:
+                _warnings.warn(warning, stacklevel=3)
+
+
+def _reply(
+    exchange: Exchange, contract: Contract, request_id: str, row: ErrorRow | None, message: str
+) -> Answer:
+    service = contract.service
+    if row is None:
+        fields = [("RequestId", request_id)]
+        root = f"{service.action}Response"
+    else:
+        # S2 111550: "RequestId, HostId, Code, Message"
+        fields = [
+            ("RequestId", request_id),
+            ("HostId", service.host),
+            ("Code", row.code),
+            ("Message", message),
+        ]
+        root = "Error"
+    content_type, body = wire.encode_reply(fields, reply_format=exchange.reply_format, root=root)
+    headers = (("Content-Type", content_type), ("x-acs-request-id", request_id))
+    return Answer(
+        status=row.http_status if row else 200,
+        headers=headers,
+        body=body,
+        request_id=request_id,
+        code=row.code if row else None,
+        message=message,
+    )

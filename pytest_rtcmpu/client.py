@@ -46,13 +46,14 @@ class Envelope:
     ``Client.call(…, envelope=function)`` lets a function change it, to send what a client never
     should, or what is odd but legal.
 
-    omit: common parameters to leave out, before signing.
-    tamper: changes the signature after it was made.
-    in_query: the parameters stand in the query, as by GET, even by POST.
-    encode: percent-encodes names and values for the wire; what is signed stays canonical.
-    headers: further headers, not signed.
-    unsigned: headers that V3 leaves out of what it signs, though they are sent.
-    claimed_body: the body that V3 hashes and signs in place of the one that is sent.
+    Attributes:
+        omit: common parameters to leave out, before signing.
+        tamper: changes the signature after it was made.
+        in_query: the parameters stand in the query, as by GET, even by POST.
+        encode: percent-encodes names and values for the wire; what is signed stays canonical.
+        headers: further headers, not signed.
+        unsigned: headers that V3 leaves out of what it signs, though they are sent.
+        claimed_body: the body that V3 hashes and signs in place of the one that is sent.
     """
 
     method: str
@@ -76,15 +77,16 @@ class Envelope:
 class Client:
     """A client of the RTC API that signs what it sends and believes no reply that has a Code.
 
-    credentials: a :class:`Credentials`.
-    endpoint: the service's base URL; the live one by default.
-    signature: ``1.0`` (HMAC-SHA1) or ``v3`` (ACS3-HMAC-SHA256).
-    method: ``GET`` (all in the query) or ``POST`` (a form body).
-    user_panes_from: where UserPanes counts from: 0 as S1's example, 1 as published clients.
-    timeout: seconds, or (connect, read).
-    session: a ``requests.Session`` to send with; the client's own by default.
-    reply_format: ``JSON``, ``XML``, or ``None`` to leave Format out.
-    now, nonce: where time and nonces come from.
+    Args:
+        credentials: a :class:`Credentials`.
+        endpoint: the service's base URL; the live one by default.
+        signature: ``1.0`` (HMAC-SHA1) or ``v3`` (ACS3-HMAC-SHA256).
+        method: ``GET`` (all in the query) or ``POST`` (a form body).
+        user_panes_from: where UserPanes counts from: 0 as S1's example, 1 as published clients.
+        timeout: seconds, or (connect, read).
+        session: a ``requests.Session`` to send with; the client's own by default.
+        reply_format: ``JSON``, ``XML``, or ``None`` to leave Format out.
+        now, nonce: where time and nonces come from.
     """
 
     def __init__(
@@ -164,7 +166,8 @@ class Client:
     ) -> Reply:
         """Sign and send raw pairs, valid or not, and return the reply. Raises as above.
 
-        envelope: changes what goes around the pairs before it is signed.
+        Args:
+            envelope: changes what goes around the pairs before it is signed.
         """
         request = self.prepare(action, pairs, envelope=envelope)
         return self.send(request, action=action)
@@ -285,7 +288,11 @@ class Client:
 
 
 def _host(endpoint: str, contract: Contract) -> str:
-    """Return the host and port of a base URL. Raises ValueError for what is none."""
+    """Return the host and port of a base URL.
+
+    Raises:
+        ValueError: for what is none.
+    """
     service = contract.service
     try:
         parts = urlsplit(endpoint)

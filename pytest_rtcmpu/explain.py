@@ -13,7 +13,10 @@ from pytest_rtcmpu.contract import Clause, Contract, ContractError, ErrorRow, Pa
 def explain(name: str, contract: Contract) -> str:
     """Return what a Code, an error id, a clause or a silence means, where it stands, what to do.
 
-    Letter case does not matter. Raises ContractError for an unknown name, with the nearest.
+    Letter case does not matter.
+
+    Raises:
+        ContractError: for an unknown name, with the nearest.
     """
     wanted = name.casefold()
     rows = [r for r in contract.errors if wanted in (r.code.casefold(), (r.id or "").casefold())]

@@ -88,7 +88,8 @@ def rgb(red: int, green: int, blue: int) -> int:
 def rgb_components(color: int) -> tuple[int, int, int]:
     """Return (red, green, blue) of a wire integer: the inverse of :func:`rgb`.
 
-    Raises ValueError for one outside BackgroundColor's range.
+    Raises:
+        ValueError: for one outside BackgroundColor's range.
     """
     parameter = _DEFAULT.parameter("BackgroundColor")
     minimum, maximum = parameter.minimum or 0, parameter.maximum or 0
@@ -101,11 +102,13 @@ def rgb_components(color: int) -> tuple[int, int, int]:
 class UserPane:
     """Which user a pane shows (S1).
 
-    pane_id: the pane, 0 to 15, top left to bottom right.
-    user_id: the user, not empty.
-    source_type: ``camera`` or ``shareScreen``.
+    Attributes:
+        pane_id: the pane, 0 to 15, top left to bottom right.
+        user_id: the user, not empty.
+        source_type: ``camera`` or ``shareScreen``.
 
-    Raises InvalidTask with every problem there is.
+    Raises:
+        InvalidTask: with every problem there is.
     """
 
     pane_id: int
@@ -133,17 +136,19 @@ class UserPane:
 class StartMPUTask:
     """The parameters of StartMPUTask, valid by construction (S1).
 
-    app_id, channel_id, task_id: not empty; app_id and task_id together name the task.
-    task_profile: a :class:`TaskProfile` or its value.
-    media_encode: a :class:`MediaEncode` or its value: 0, 1, 10, 20 or 30.
-    background_color: 0 to 16777215, see :func:`rgb`; black by default.
-    layout_ids: one layout or more of 1 to 11, or registered in the contract given.
-    user_panes: none or more :class:`UserPane`.
-    stream_url: an absolute ``rtmp://`` URL with host and path.
-    others: pairs of parameters that only another edition has, as they stand on the wire.
-    contract: the contract to judge by, where it is not the default edition as it stands.
+    Attributes:
+        app_id, channel_id, task_id: not empty; app_id and task_id together name the task.
+        task_profile: a :class:`TaskProfile` or its value.
+        media_encode: a :class:`MediaEncode` or its value: 0, 1, 10, 20 or 30.
+        background_color: 0 to 16777215, see :func:`rgb`; black by default.
+        layout_ids: one layout or more of 1 to 11, or registered in the contract given.
+        user_panes: none or more :class:`UserPane`.
+        stream_url: an absolute ``rtmp://`` URL with host and path.
+        others: pairs of parameters that only another edition has, as they stand on the wire.
+        contract: the contract to judge by, where it is not the default edition as it stands.
 
-    Raises InvalidTask, which lists every problem with parameter, expected, got and clause.
+    Raises:
+        InvalidTask: which lists every problem with parameter, expected, got and clause.
     """
 
     app_id: str
@@ -198,7 +203,8 @@ class StartMPUTask:
     def to_wire(self, *, user_panes_from: int = _BASES[0]) -> list[tuple[str, str]]:
         """Return the operation's parameters as ordered (name, value) pairs, not yet encoded.
 
-        user_panes_from: 0 as in S1's example, or 1 as the published clients do.
+        Args:
+            user_panes_from: 0 as in S1's example, or 1 as the published clients do.
         """
         if user_panes_from not in _BASES:
             raise ValueError(f"user_panes_from: expected one of {_BASES}, got {user_panes_from!r}")
@@ -211,9 +217,11 @@ class StartMPUTask:
     ) -> Self:
         """Return the task that pairs describe; names the contract does not know are ignored.
 
-        pairs: (name, value) pairs, or a mapping of names to values.
+        Args:
+            pairs: (name, value) pairs, or a mapping of names to values.
 
-        Raises InvalidTask when they break a rule or say something twice.
+        Raises:
+            InvalidTask: when they break a rule or say something twice.
         """
         pairs = rules.as_pairs(pairs)
         judge_by = contract or _DEFAULT

@@ -70,7 +70,11 @@ def request_pairs(request: Request) -> list[tuple[str, str]]:
 
 
 def format_timestamp(moment: datetime, contract: Contract) -> str:
-    """Return the wire form of a moment. Raises ValueError for one without a time zone."""
+    """Return the wire form of a moment.
+
+    Raises:
+        ValueError: for one without a time zone.
+    """
     if moment.tzinfo is None:
         raise ValueError("expected a datetime with a time zone, got a naive one")
     return moment.astimezone(UTC).strftime(contract.service.timestamp_format)
@@ -122,10 +126,12 @@ def decode_reply(
 ) -> Mapping[str, object]:
     """Return the fields of a reply, JSON or XML, whichever it is.
 
-    redact: what the text goes through before a part of it is shown in a message.
+    Args:
+        redact: what the text goes through before a part of it is shown in a message.
 
-    Raises UnreadableReply for anything that is no reply of this API: an empty body, an HTML page,
-    truncated or other JSON than an object, XML with another root, an error without a Code.
+    Raises:
+        UnreadableReply: for anything that is no reply of this API: an empty body, an HTML page,
+            truncated or other JSON than an object, XML with another root, an error without a Code.
     """
     try:
         text = body.decode("utf-8-sig").strip()

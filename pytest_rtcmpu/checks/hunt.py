@@ -42,9 +42,10 @@ def make_settings(max_examples: int, *, stateful_step_count: int = 20) -> settin
 def hunt(run: Callable[[], object], shrunk: Callable[[], None]) -> None:
     """Run a Hypothesis test again and again until it finds nothing new.
 
-    run: raises :class:`Broke` for a clause that has not been settled, and :class:`Enough` when
-        shrinking has taken long enough; the last example that broke is the plainest found.
-    shrunk: called when an example has been found; settles its clause.
+    Args:
+        run: raises :class:`Broke` for a clause that has not been settled, and :class:`Enough` when
+            shrinking has taken long enough; the last example that broke is the plainest found.
+        shrunk: called when an example has been found; settles its clause.
     """
     for _ in range(MOST_SHRUNK):
         try:

@@ -201,13 +201,15 @@ def mocked(
 ) -> Iterator[Endpoint]:
     """Answer every call to the endpoint's host, by https and http, from ``endpoint``.
 
-    credentials: what the environment offers SDKs meanwhile; the endpoint's first key by default.
-    allow_hosts: other hosts that may be called for real. All others are blocked, save for those
-        that mocks of your own answer.
-    sleep: what waits where a reply is late but in time.
-
     Clients that do not use requests (aiohttp, httpx) are not answered, and cannot reach the real
     host either.
+
+    Args:
+        credentials: what the environment offers SDKs meanwhile; the endpoint's first key by
+            default.
+        allow_hosts: other hosts that may be called for real. All others are blocked, save for those
+            that mocks of your own answer.
+        sleep: what waits where a reply is late but in time.
     """
     keys = credentials or endpoint.credentials
     door = responses.RequestsMock(

@@ -23,7 +23,8 @@ V3_ALGORITHM = "ACS3-HMAC-SHA256"
 def percent_encode(text: str) -> str:
     """Percent-encode as UTF-8, keeping RFC 3986's unreserved characters (A–Z a–z 0–9 - _ . ~).
 
-    Raises ``UnicodeEncodeError`` for a lone surrogate, which UTF-8 cannot carry.
+    Raises:
+        UnicodeEncodeError: for a lone surrogate, which UTF-8 cannot carry.
     """
     # S2 111551: "对于字符 A~Z、a~z、0~9 以及字符 -、_、.、~ 不编码"; space is %20, * is %2A.
     return quote(text, safe="~")
@@ -112,7 +113,10 @@ def canonical_request(
     """Return V3's canonical request.
 
     ``query`` holds decoded pairs; ``signed_headers`` names headers in any order and letter case
-    (those of :func:`headers_to_sign` unless given). Raises ``KeyError`` when one is not there.
+    (those of :func:`headers_to_sign` unless given).
+
+    Raises:
+        KeyError: when one is not there.
     """
     values = _header_values(headers)
     names = sorted(

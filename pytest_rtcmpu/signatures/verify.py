@@ -60,11 +60,13 @@ class Problem:
 class Verdict:
     """Whether a signature verifies, and what the endpoint itself signed.
 
-    ok: whether it verifies.
-    string_to_sign: the server's; holds a SecurityToken as it came, so it stays out of the repr.
-    expected: the signature that would have verified.
-    problem: why a V3 request is refused whatever its signature, or ``None``.
-    canonical: V3's canonical request; empty for signature 1.0, whose string to sign shows it all.
+    Attributes:
+        ok: whether it verifies.
+        string_to_sign: the server's; holds a SecurityToken as it came, so it stays out of the repr.
+        expected: the signature that would have verified.
+        problem: why a V3 request is refused whatever its signature, or ``None``.
+        canonical: V3's canonical request; empty for signature 1.0, whose string to sign shows it
+            all.
     """
 
     ok: bool

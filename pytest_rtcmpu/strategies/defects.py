@@ -196,8 +196,9 @@ def _not_absolute_examples(contract: Contract, p: Parameter) -> Iterator[str]:
 class WrongValues:
     """The values that break a rule.
 
-    examples: fixed ones, the same in every run.
-    strategy: any of them; ``None`` where there are none.
+    Attributes:
+        examples: fixed ones, the same in every run.
+        strategy: any of them; ``None`` where there are none.
     """
 
     examples: Callable[[Contract, Parameter], Iterable[str]]
@@ -321,9 +322,10 @@ def _torn_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
 class WrongForm:
     """What breaks the form of a request: pairs in, pairs out.
 
-    examples: fixed ones, named.
-    spoil: spoils valid pairs, by a draw.
-    items: how many items a list must have for the rule to be broken.
+    Attributes:
+        examples: fixed ones, named.
+        spoil: spoils valid pairs, by a draw.
+        items: how many items a list must have for the rule to be broken.
     """
 
     examples: Callable[[Contract, Parameter, str], _Examples]

@@ -222,10 +222,11 @@ def _repeated_nonces(contract: Contract, name: str) -> Examples:
 class WrongEnvelope:
     """What breaks a rule of the envelope.
 
-    examples: fixed defects.
-    strategy: more of them; by default one of the examples.
-    signatures: for which it means something. Under V3 only what has a documented Code: none is
-        for an absent header (S4) or another algorithm.
+    Attributes:
+        examples: fixed defects.
+        strategy: more of them; by default one of the examples.
+        signatures: for which it means something. Under V3 only what has a documented Code: none is
+            for an absent header (S4) or another algorithm.
     """
 
     examples: Callable[[Contract, str], Examples]

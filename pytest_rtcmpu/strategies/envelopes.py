@@ -33,14 +33,16 @@ if TYPE_CHECKING:
 class GatewayViolation:
     """What breaks one rule of the envelope, applied when a request is sent.
 
-    clause: the id of the clause that is broken. level: how sure it is.
-    what: what is wrong, in words.
-    signature: the signature it is made for, ``1.0`` or ``v3``.
-    parameter: the common parameter that is wrong; ``None`` for the HTTP method.
-    codes, http_statuses: the Codes that may answer, one of them, and their HTTP statuses.
-    repeats: the nonce of an earlier, good request is sent again.
-    changes: what is changed in the envelope, as data.
-    contract: the contract that is broken.
+    Attributes:
+        clause: the id of the clause that is broken.
+        level: how sure it is.
+        what: what is wrong, in words.
+        signature: the signature it is made for, ``1.0`` or ``v3``.
+        parameter: the common parameter that is wrong; ``None`` for the HTTP method.
+        codes, http_statuses: the Codes that may answer, one of them, and their HTTP statuses.
+        repeats: the nonce of an earlier, good request is sent again.
+        changes: what is changed in the envelope, as data.
+        contract: the contract that is broken.
     """
 
     clause: str
@@ -66,8 +68,14 @@ class GatewayViolation:
     ) -> Reply:
         """Send a task, or raw pairs, in the broken envelope; return or raise what the client does.
 
-        action: ``StartMPUTask`` unless given. For a repeated nonce a good request goes first,
-        whatever answers it. Raises ValueError for a client that signs in the other way.
+        Args:
+            client: signs as the violation's ``signature`` says.
+            request: a task, or its pairs.
+            action: ``StartMPUTask`` unless given. For a repeated nonce a good request goes first,
+                whatever answers it.
+
+        Raises:
+            ValueError: for a client that signs in the other way.
         """
         if client.signature != self.signature:
             raise ValueError(
@@ -136,12 +144,15 @@ def gateway_violations(
 ) -> st.SearchStrategy[GatewayViolation]:
     """What breaks exactly one rule of the envelope: ``violation.send(client, task)``.
 
-    signature: how the client that sends it signs. Under ``v3`` there are fewer: which Code answers
-        an absent header is nowhere documented.
-    clauses: only these clauses, by id or glob.
+    A disabled key (access-key-id.active) is none: that is the endpoint's doing.
 
-    Raises InvalidArgument for another signature, or a clause that no violation belongs to. A
-    disabled key (access-key-id.active) is none: that is the endpoint's doing.
+    Args:
+        signature: how the client that sends it signs. Under ``v3`` there are fewer: which Code
+            answers an absent header is nowhere documented.
+        clauses: only these clauses, by id or glob.
+
+    Raises:
+        InvalidArgument: for another signature, or a clause that no violation belongs to.
     """
     judge_by = in_force(contract)
     if signature not in judge_by.signatures:

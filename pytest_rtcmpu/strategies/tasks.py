@@ -44,12 +44,16 @@ def tasks(
 ) -> st.SearchStrategy[StartMPUTask]:
     """Valid tasks, every parameter from its own strategy.
 
-    overrides: by the names of :class:`StartMPUTask`'s fields, a strategy or a plain value each:
-        ``tasks(media_encode=0, channel_id=st.sampled_from(["a", "b"]))``.
-    contract: the default edition unless given; parameters that only another has go to ``others``.
+    A value that breaks a rule raises InvalidTask when it is drawn.
 
-    Raises InvalidArgument (a TypeError) for an unknown name. A value that breaks a rule raises
-    InvalidTask when it is drawn.
+    Args:
+        overrides: by the names of :class:`StartMPUTask`'s fields, a strategy or a plain value each:
+            ``tasks(media_encode=0, channel_id=st.sampled_from(["a", "b"]))``.
+        contract: the default edition unless given; parameters that only another has go to
+            ``others``.
+
+    Raises:
+        InvalidArgument: (a TypeError) for an unknown name.
     """
     allowed = (*_FIELDS, "others")
     unknown = sorted(set(overrides) - set(allowed))

@@ -283,8 +283,9 @@ def layout_ids(
 ) -> st.SearchStrategy[tuple[int, ...]]:
     """LayoutIds: one or more of the known layouts, each once, in any order (S1, S2 109587).
 
-    min_size: how many at least. The known layouts are 1 to 11 and those registered in
-    ``contract``; all of them together are likely.
+    Args:
+        min_size: how many at least. The known layouts are 1 to 11 and those registered in
+            ``contract``; all of them together are likely.
     """
     judge_by = in_force(contract)
     _expect_size("min_size", min_size, 1, len(judge_by.layouts))
@@ -325,7 +326,8 @@ def user_panes(
 ) -> st.SearchStrategy[tuple[UserPane, ...]]:
     """UserPanes: 0 to 16 items with distinct PaneIds in any order; ten and more are likely (S1).
 
-    min_size: how many at least.
+    Args:
+        min_size: how many at least.
     """
     judge_by = in_force(contract)
     _expect_size("min_size", min_size, 0, len(pane_ids_of(judge_by.parameter("UserPanes"))))

@@ -32,11 +32,12 @@ def http_statuses_of(contract: Contract, codes: Iterable[str]) -> frozenset[int]
 class Violation:
     """A request of the operation that breaks exactly one rule.
 
-    pairs: its parameters, ready for ``client.call("StartMPUTask", violation.pairs)``.
-    repaired: the same with that one parameter repaired: a valid request.
-    task: the valid task it was made from; ``repaired`` is its wire form.
-    problem: the verdict on ``pairs``: path, expected, got and clause.
-    http_statuses: the HTTP statuses of the Codes that may answer.
+    Attributes:
+        pairs: its parameters, ready for ``client.call("StartMPUTask", violation.pairs)``.
+        repaired: the same with that one parameter repaired: a valid request.
+        task: the valid task it was made from; ``repaired`` is its wire form.
+        problem: the verdict on ``pairs``: path, expected, got and clause.
+        http_statuses: the HTTP statuses of the Codes that may answer.
     """
 
     pairs: tuple[tuple[str, str], ...]
@@ -51,7 +52,8 @@ class Violation:
     ) -> Violation:
         """Return the violation that pairs are. The verdict comes from them, not from the intent.
 
-        Raises ValueError when they do not break exactly one rule.
+        Raises:
+            ValueError: when they do not break exactly one rule.
         """
         problems = rules.judge(pairs, contract).problems
         if len(problems) != 1:
@@ -158,9 +160,12 @@ def violations(
 ) -> st.SearchStrategy[Violation]:
     """Requests that break exactly one rule of the operation's parameters.
 
-    clauses: only these clauses, by id or glob: ``violations(clauses="media-encode.*")``.
+    A task that exists already (error.task-existed) is none: no request breaks that rule by itself.
 
-    Raises InvalidArgument for a clause or glob that no violation belongs to. A task that exists
-    already (error.task-existed) is none: no request breaks that rule by itself.
+    Args:
+        clauses: only these clauses, by id or glob: ``violations(clauses="media-encode.*")``.
+
+    Raises:
+        InvalidArgument: for a clause or glob that no violation belongs to.
     """
     return st.one_of(chosen_clauses(_violations(in_force(contract)), clauses))

@@ -57,14 +57,15 @@ class Request:
 class Delivery:
     """How a reply travels. The default arrives at once and whole; faults change it.
 
-    delay: seconds before the first byte.
-    ending: ``complete``; ``timeout`` – nothing more ever comes; ``reset`` – the connection is
-        reset; ``close`` – the connection is closed though Content-Length promised more.
-    after: how many bytes of the reply *body* still arrive before ``ending`` other than
-        ``complete`` takes place; ``None`` means that nothing at all arrives, not even the
-        status line.
-    bytes_per_second: the body comes at this rate; ``None`` for as fast as it can.
-    raw: these bytes are put on the wire in place of the whole HTTP reply.
+    Attributes:
+        delay: seconds before the first byte.
+        ending: ``complete``; ``timeout`` – nothing more ever comes; ``reset`` – the connection is
+            reset; ``close`` – the connection is closed though Content-Length promised more.
+        after: how many bytes of the reply *body* still arrive before ``ending`` other than
+            ``complete`` takes place; ``None`` means that nothing at all arrives, not even the
+            status line.
+        bytes_per_second: the body comes at this rate; ``None`` for as fast as it can.
+        raw: these bytes are put on the wire in place of the whole HTTP reply.
     """
 
     delay: float = 0.0
@@ -96,7 +97,11 @@ class Response:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Return the body as JSON. Raises ValueError for one that is none."""
+        """Return the body as JSON.
+
+        Raises:
+            ValueError: for one that is none.
+        """
         return json.loads(self.body)
 
     def header(self, name: str) -> str | None:

@@ -47,12 +47,13 @@ _TAIL_LINES = 20
 class CommandTestee:
     """A command that speaks the line protocol: started once, and anew after it broke.
 
-    command: its arguments, or one string that is split as a POSIX shell would.
-    grace: seconds that an answer may take beyond its timeout before the process is killed.
-    startup: seconds more for the first answer of each process.
-
     ``start`` raises CannotRun for a command that cannot be started, or that fails before it is
     asked anything.
+
+    Args:
+        command: its arguments, or one string that is split as a POSIX shell would.
+        grace: seconds that an answer may take beyond its timeout before the process is killed.
+        startup: seconds more for the first answer of each process.
     """
 
     def __init__(

@@ -35,13 +35,15 @@ Start = Callable[..., object]
 class Outcome:
     """What a client made of one start.
 
-    kind: ``request_id`` – it says that the task started; ``error`` – it says that it did not;
-        ``garbage`` – it said something else; ``died`` – it ended; ``hung`` – it said nothing
-        within the timeout and the grace that follows.
-    request_id: the one it returned, or the error's.
-    code: the error's Code; ``None`` for an error without one.
-    message: the error's message; otherwise what the garbage was, how it died, its stderr's tail.
-    seconds: how long it took.
+    Attributes:
+        kind: ``request_id`` – it says that the task started; ``error`` – it says that it did not;
+            ``garbage`` – it said something else; ``died`` – it ended; ``hung`` – it said nothing
+            within the timeout and the grace that follows.
+        request_id: the one it returned, or the error's.
+        code: the error's Code; ``None`` for an error without one.
+        message: the error's message; otherwise what the garbage was, how it died, its stderr's
+            tail.
+        seconds: how long it took.
     """
 
     kind: Literal["request_id", "error", "garbage", "died", "hung"]
@@ -119,9 +121,11 @@ def finished(outcome: Outcome, given: Iterable[Credentials], *, seconds: float) 
 class CallableTestee:
     """A Python callable ``start(params, *, endpoint, credentials, timeout)``.
 
-    It returns the RequestId or raises; the Code is the exception's ``code`` or ``error_code``.
-    Each call runs in a thread of its own, so that one that never ends stops nothing but itself.
-    Raises CannotRun for a callable that cannot be called so.
+    It returns the RequestId or raises; the Code is the exception's ``code`` or ``error_code``. Each
+    call runs in a thread of its own, so that one that never ends stops nothing but itself.
+
+    Raises:
+        CannotRun: for a callable that cannot be called so.
     """
 
     #: Seconds that a call may take beyond its timeout before it counts as hung.
@@ -176,8 +180,10 @@ def called(
 def load_callable(name: str) -> CallableTestee:
     """Return the testee that ``package.module:callable`` names.
 
-    The current folder is searched first, as ``python -m`` does. Raises CannotRun, which says what
-    is wrong with the name.
+    The current folder is searched first, as ``python -m`` does.
+
+    Raises:
+        CannotRun: which says what is wrong with the name.
     """
     module_name, colon, path = name.partition(":")
     if not (colon and module_name and path):

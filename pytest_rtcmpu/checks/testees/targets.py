@@ -44,7 +44,11 @@ class Target:
         return OPTIONS[self.kind]
 
     def testee(self) -> Testee:
-        """Return the client. Raises CannotRun for a name that names none."""
+        """Return the client.
+
+        Raises:
+            CannotRun: for a name that names none.
+        """
         from pytest_rtcmpu.checks.testees.command import CommandTestee
         from pytest_rtcmpu.checks.testees.protocol import load_callable
 
@@ -54,7 +58,11 @@ class Target:
 
     @contextmanager
     def bench(self, settings: Settings, credentials: Credentials) -> Iterator[Bench]:
-        """Run it on a bench. Raises CannotRun for a target that cannot be run."""
+        """Run it on a bench.
+
+        Raises:
+            CannotRun: for a target that cannot be run.
+        """
         from contextlib import ExitStack, closing
 
         from pytest_rtcmpu.checks.run import ClientBench, EndpointBench

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.values.cannot_run import CannotRun as CannotRun
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.contract import Contract, ErrorRow
@@ -45,10 +46,6 @@ class InvalidTask(RTCMPUError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (self.problems,))
-
-
-class CannotRun(Exception):
-    """The checks could not be run: a bad target, an endpoint out of reach, nothing selected."""
 
 
 class TransportError(RTCMPUError, ConnectionError):

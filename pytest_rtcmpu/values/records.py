@@ -84,6 +84,13 @@ class RecordError(ValueError):
         return (type(self), (self.mismatches,))
 
 
+def raise_any(mismatches: Iterable[Mismatch]) -> None:
+    """Raise RecordError if there are any: for ``__post_init__``, whose paths start at the value."""
+    found = tuple(mismatches)
+    if found:
+        raise RecordError(found)
+
+
 # ------------------------------------------------------------------------------------- to records
 
 
@@ -135,8 +142,7 @@ def load(kind: type[T], record: object, *, path: str = "") -> T:
         RecordError: with everything that is wrong.
     """
     value, mismatches = collect(kind, record, path=path)
-    if mismatches:
-        raise RecordError(mismatches)
+    raise_any(mismatches)
     return value
 
 

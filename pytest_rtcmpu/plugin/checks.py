@@ -229,8 +229,8 @@ class Checks:
             if self._collected:
                 from pytest_rtcmpu.values import records
 
-                found = tuple(self._collected.values())
-                self._config.workeroutput["rtcmpu"] = records.dumps(found)
+                collected = tuple(self._collected.values())
+                self._config.workeroutput["rtcmpu"] = records.dumps(collected)
             return
         used = self._collected or self._results
         if not used or self._config.getoption("collectonly"):

@@ -8,10 +8,13 @@ without its dot (``InvalidMediaEncodeMalformed``); the gateway's and the service
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.contract import ContractError
+from pytest_rtcmpu.values.cannot_run import CannotRun as CannotRun
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.contract import Contract, ErrorRow
@@ -45,10 +48,6 @@ class InvalidTask(RTCMPUError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (self.problems,))
-
-
-class CannotRun(Exception):
-    """The checks could not be run: a bad target, an endpoint out of reach, nothing selected."""
 
 
 class TransportError(RTCMPUError, ConnectionError):
@@ -130,10 +129,17 @@ _FAMILIES: dict[str, type[APIError]] = {"gateway": GatewayError}
 
 @cache
 def _contracts() -> tuple[Contract, ...]:
-    """Every edition, the default one first: it speaks for the Codes that it lists."""
+    """Every edition, the default one first: it speaks for the Codes that it lists.
+
+    Another edition whose file is wrong is left out: that is told to whoever loads it.
+    """
     default = _contract.load()
-    others = (name for name in _contract.editions() if name != default.edition)
-    return (default, *map(_contract.load, others))
+    found = [default]
+    for name in _contract.editions():
+        if name != default.edition:
+            with suppress(ContractError):
+                found.append(_contract.load(name))
+    return tuple(found)
 
 
 def _rows(code: str) -> tuple[ErrorRow, ...]:

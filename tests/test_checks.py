@@ -310,13 +310,57 @@ def test_an_endpoint_finding_can_be_replayed():
             assert bool(bench.replay(case)) is still
 
 
-@pytest.mark.parametrize("case", [{}, {"clause": "x"}, {"clause": "x", "scenarios": [{}]}])
-def test_a_case_that_is_none_is_refused(case):
-    """A broken case file is an error, not a pass."""
+STEP = {"pairs": [["AppId", "a"]]}
+
+
+@pytest.mark.parametrize(
+    ("case", "wrong"),
+    [
+        ({}, "scenarios: expected a list, got nothing"),
+        ({"clause": "x"}, "scenarios: expected a list, got nothing"),
+        ({"clause": 3, "scenarios": []}, "clause: expected text, got 3"),
+        (
+            {"clause": "x", "scenarios": [{}]},
+            r"scenarios\[0\]\.name: expected text, got nothing\nscenarios\[0\]\.params: ",
+        ),
+        (
+            {"clause": "x", "scenarios": [{"name": "n", "params": {}, "plan": {"kind": "sucess"}}]},
+            r"scenarios\[0: n\]\.plan\.kind: expected one of .* did you mean success",
+        ),
+    ],
+)
+def test_what_is_no_case_of_a_client_is_refused(case, wrong):
+    """A broken case file is an error that says where, not a pass."""
     testee = CallableTestee(starter())
-    with closing(ClientBench(testee, DOCUMENTED)) as bench, pytest.raises(CannotRun):
+    with (
+        closing(ClientBench(testee, DOCUMENTED)) as bench,
+        pytest.raises(CannotRun, match=wrong),
+    ):
         bench.replay(case)
-    with closing(EndpointBench("http://127.0.0.1:9")) as bench, pytest.raises(CannotRun):
+
+
+@pytest.mark.parametrize(
+    ("scenario", "wrong"),
+    [
+        (None, "scenario: expected an object, got None"),
+        ({"name": "n", "steps": []}, "expected a step, got none"),
+        ({"name": "n", "steps": [{"pairs": [["AppId"]]}]}, r"pairs\[0\]: expected a list of 2"),
+        ({"name": "n", "steps": [{**STEP, "wire": "pluss"}]}, "wire: .* did you mean plus"),
+        ({"name": "n", "steps": [{**STEP, "signature": "2.0"}]}, r"steps\[0\] cannot be sent"),
+        (
+            {"name": "n", "steps": [STEP, {**STEP, "envelope": {"omt": ["Action"]}}]},
+            r"steps\[1\] cannot be sent: KeyError: 'omt'",
+        ),
+        ({"name": "n", "steps": [{**STEP, "envelope": {"omit": 3}}]}, "cannot be sent: TypeError"),
+    ],
+)
+def test_what_is_no_case_of_an_endpoint_is_refused(scenario, wrong):
+    """A broken case file is an error that says where, before anything is sent."""
+    case = {"clause": "x", "scenario": scenario}
+    with (
+        closing(EndpointBench("http://127.0.0.1:9")) as bench,
+        pytest.raises(CannotRun, match=wrong),
+    ):
         bench.replay(case)
 
 

@@ -381,13 +381,34 @@ def test_a_case_is_replayed_on_another_target(bench, arguments, target):
     assert (bench.seen[-1][0].kind, bench.seen[-1][0].name) == target
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "rtcmpu-case/1"}', "[" * 100_000])
-def test_what_is_no_case_is_refused(capsys, tmp_path, text):
-    """A file that is no saved case is refused with status 2."""
+NESTED = "[" * 20_000 + "]" * 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "expected JSON, got Expecting value"),
+        ("[]", "expected a saved case of rtcmpu-case/1"),
+        ("{}", "expected a saved case of rtcmpu-case/1"),
+        ("[" * 100_000, "lists and objects in each other, got more"),
+        ('{"schema": "rtcmpu-case/1"}', "target: expected an object, got nothing"),
+        (
+            '{"schema": "rtcmpu-case/1", "target": {"kind": "calable"}}',
+            "target.kind: expected one of callable, command, url, own, test, got 'calable'; "
+            "did you mean callable",
+        ),
+        (f'{{"schema": "rtcmpu-case/1", "case": {NESTED}}}', "in each other, got more"),
+    ],
+    ids=["empty", "list", "object", "unended", "bare", "misspelt", "nested"],
+)
+def test_what_is_no_case_is_refused(capsys, tmp_path, text, told):
+    """A file that is no saved case is refused with status 2, and what is wrong with it."""
     path = tmp_path / "case.json"
     path.write_text(text)
     assert cli.main(["replay", str(path)]) == 2
-    assert "case.json" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "case.json" in error
+    assert told in error
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import pytest_rtcmpu
 from pytest_rtcmpu import contract as contract_module
 from pytest_rtcmpu import errors
 from pytest_rtcmpu.client import Client
-from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow, Parameter, load, parse
+from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow, load, parse
+from pytest_rtcmpu.contract.types import ENDPOINT_RULES, RULES_OF_KIND, named
 from pytest_rtcmpu.endpoint import Endpoint
 from pytest_rtcmpu.errors import InvalidTask
 from pytest_rtcmpu.model import StartMPUTask
@@ -143,13 +143,6 @@ def of(table: str) -> list[ErrorRow]:
     return [row for row in CONTRACT.errors if row.table == table]
 
 
-def named(parameters: tuple[Parameter, ...], prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-    """Yield every parameter and every field of a struct under its full name."""
-    for parameter in parameters:
-        yield prefix + parameter.name, parameter
-        yield from named(parameter.fields, f"{prefix}{parameter.name}.")
-
-
 def codes_of(pattern: str) -> set[str]:
     """Return the Codes that an entry of a clause's ``codes`` names."""
     table, colon, star = pattern.partition(":")
@@ -174,13 +167,6 @@ def test_the_sources_are_the_six_documented_ones() -> None:
     """There are six sources."""
     assert [source.id for source in CONTRACT.sources] == ["S1", "S2", "S3", "S4", "S5", "S6"]
     assert all(source.title for source in CONTRACT.sources)
-
-
-@pytest.mark.parametrize("kind", ["clauses", "silences", "sources", "levels"])
-def test_ids_are_unique(kind: str) -> None:
-    """No two entries of a kind have one id."""
-    counts = Counter(entry.id for entry in getattr(CONTRACT, kind))
-    assert [name for name, count in counts.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("clause", CONTRACT.clauses, ids=lambda clause: clause.id)
@@ -222,71 +208,31 @@ def test_a_clause_that_decides_on_its_breach_itself_says_why(
     assert clause.why
 
 
-def test_no_two_clauses_answer_for_one_rule() -> None:
-    """A parameter's rule has one clause that answers for it."""
-    counts = Counter((c.parameter, c.rule) for c in CONTRACT.clauses if c.rule)
-    assert [key for key, count in counts.items() if count > 1] == []
-
-
-#: The rules that are judged of each kind of parameter (see ``pytest_rtcmpu.rules``).
-RULES_OF_KIND = {
-    "string": set(),
-    "enum": {"enum", "case"},
-    "integer": {"integer", "range"},
-    "integer-enum": {"integer", "enum"},
-    "integer-list": {"integer", "known", "base", "gaps"},
-    "struct-list": {"base", "gaps"},
-    "url": {"scheme", "url"},
-}
-RULES = [
-    (name, rule)
-    for name, parameter in named(CONTRACT.parameters)
-    for rule in sorted(
-        RULES_OF_KIND[parameter.kind] | ({"required"} & {parameter.required and "required"})
-    )
-]
-
-
-@pytest.mark.parametrize(("name", "rule"), RULES)
-def test_every_rule_of_a_parameter_has_a_clause(name: str, rule: str) -> None:
-    """Each rule that the code judges has a clause for each parameter of that kind."""
-    assert CONTRACT.rule(name, rule).codes
+def constants_of_calls(path: Path, name: str) -> list[tuple[object, ...]]:
+    """Return the constants in each argument but keywords of every call by that name."""
+    return [
+        tuple(
+            constant.value
+            for argument in node.args
+            for constant in ast.walk(argument)
+            if isinstance(constant, ast.Constant)
+        )
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == name
+    ]
 
 
 def test_the_rules_of_each_kind_are_those_that_the_code_judges() -> None:
-    """The table of rules above names what ``rules.py`` asks the contract for, and no more."""
-    tree = ast.parse((PACKAGE / "rules.py").read_text("utf-8"))
-    asked = {
-        constant.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "problem"
-        for constant in ast.walk(node.args[0])
-        if isinstance(constant, ast.Constant)
-    }
-    assert asked == set().union(*RULES_OF_KIND.values()) | {"required"}
+    """The contract's table names what ``rules`` asks the contract for, and no more."""
+    calls = constants_of_calls(PACKAGE / "rules.py", "problem")
+    known = {"required"}.union(*RULES_OF_KIND.values())
+    assert known == {call[0] for call in calls} | {call[1] for call in calls if call[0] == "case"}
 
 
-def test_every_rule_the_endpoint_refuses_by_has_a_clause() -> None:
-    """Each rule that the endpoint names itself has a clause."""
-    tree = ast.parse((PACKAGE / "endpoint" / "checks.py").read_text("utf-8"))
-    asked = [
-        tuple(arg.value for arg in node.args if isinstance(arg, ast.Constant))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "_refuse"
-    ]
-    literal = [pair for pair in asked if len(pair) == 2]
-    assert len(literal) >= 10
-    for parameter, rule in literal:
-        assert CONTRACT.rule(parameter, rule).codes
-    for common in CONTRACT.common_parameters:
-        if common.required:
-            assert CONTRACT.rule(common.name, "required").codes == (f"Missing{common.name}",)
-        if common.value is not None:
-            assert CONTRACT.rule(common.name, "enum").codes
+def test_the_endpoints_rules_are_those_that_it_refuses_by() -> None:
+    """The contract's table of the endpoint's own rules is what the endpoint refuses by."""
+    calls = constants_of_calls(PACKAGE / "endpoint" / "checks.py", "_refuse")
+    assert {call for call in calls if len(call) == 2} == ENDPOINT_RULES
 
 
 def test_every_error_row_is_reachable_or_marked() -> None:
@@ -542,9 +488,14 @@ def test_the_service_table() -> None:
         (lambda: CONTRACT.error("TaskExists"), "did you mean TaskExisted"),
         (lambda: CONTRACT.error("TaskExisted", 400), "unknown error code 'TaskExisted'"),
         (lambda: CONTRACT.parameter("TaskID"), "did you mean TaskId"),
+        (lambda: CONTRACT.parameter("UserPanes.X"), "unknown parameter 'UserPanes.X'"),
+        (lambda: CONTRACT.parameter("UserPanes.PaneID"), "did you mean UserPanes.PaneId"),
         (lambda: CONTRACT.rule("AppId", "range"), "no clause has parameter 'AppId'"),
+        (lambda: CONTRACT.rule("MediaEncode", "enumm"), "and rule 'enumm'; did you mean enum?"),
+        (lambda: CONTRACT.rule("BackgroundColour", "range"), "did you mean BackgroundColor"),
+        (lambda: CONTRACT.silence("silence.rtmp"), "unknown silence 'silence.rtmp'; did you mean"),
+        (lambda: load("nope"), "unknown edition 'nope'; the package holds 2019-05"),
     ],
-    ids=["edition", "clause", "code", "code-with-status", "parameter", "rule"],
 )
 def test_an_unknown_name_is_an_error_that_helps(ask: object, message: str) -> None:
     """Asking for what the contract does not hold names what was probably meant."""

@@ -110,21 +110,38 @@ def test_a_file_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ('[[known]]\nreason = "r"', "entry 1: id is missing"),
-        ('[[known]]\nid = "a"', "entry 1: reason is missing"),
-        ('[[known]]\nid = "a"\nreason = " "', "reason: expected a sentence"),
-        ('[[known]]\nid = 3\nreason = "r"', "id: expected a clause or check id, got 3"),
-        ('[[known]]\nid = "a"\nreason = "r"\nexpires = "soon"', "expires: expected a date"),
+        ('[[known]]\nreason = "r"', r"known\[0\]\.id: expected text, got nothing"),
+        ('[[known]]\nid = "a"', r"known\[0: a\]\.reason: expected text, got nothing"),
+        (
+            '[[known]]\nid = "a"\nreason = " "',
+            r"known\[0: a\]\.reason: expected a sentence, got ' '",
+        ),
+        ('[[known]]\nid = ""\nreason = "r"', r"\.id: expected a clause or check id, got ''"),
+        ('[[known]]\nid = 3\nreason = "r"', r"known\[0\]\.id: expected text, got 3"),
+        (
+            '[[known]]\nid = "a"\nreason = "r"\nexpires = "soon"',
+            r"\.expires: expected a date such as 2030-12-31, got 'soon'",
+        ),
         (
             '[[known]]\nid = "a"\nreason = "r"\nexpires = 2030-01-01T00:00:00Z',
-            "expires: expected a date",
+            r"\.expires: expected a date such as",
         ),
-        ('[[known]]\nid = "a"\nreason = "r"\nflaky = 1', "flaky: expected true or false, got 1"),
-        ('[[known]]\nid = "a"\nreason = "r"\nuntil = 1', "unknown field 'until'"),
-        ('[[known]]\nid="a"\nreason="r"\n[[known]]\nid="a"\nreason="s"', "a: listed twice"),
-        ("known = 3", r"expected only \[\[known\]\] entries"),
-        ("[other]", r"expected only \[\[known\]\] entries"),
-        ("known = [3]", "expected a table, got 3"),
+        (
+            '[[known]]\nid = "a"\nreason = "r"\nflaky = 1',
+            r"\.flaky: expected true or false, got 1",
+        ),
+        (
+            '[[known]]\nid = "a"\nreason = "r"\nexpire = 1',
+            r"\.expire: expected a known key, got 'expire'; did you mean expires",
+        ),
+        (
+            '[[known]]\nid="a"\nreason="r"\n[[known]]\nid="a"\nreason="s"',
+            "known: expected each id once, got a listed 2 times",
+        ),
+        ("known = 3", "known: expected a list, got 3"),
+        ("[other]", "other: expected one of the keys known, got 'other'"),
+        ("known = [3]", r"known\[0\]: expected an object, got 3"),
+        ("known = " + "[" * 20_000, "known.toml: "),
         ("[[known", "known.toml: "),
     ],
 )

@@ -3,15 +3,16 @@
 import json
 import os
 import stat
+from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reports import both, broken, everything, held, of, run, subject_run
+from reports import CONTRACT, both, broken, everything, held, of, run, subject_run
 
-from pytest_rtcmpu.contract import parse
+from pytest_rtcmpu.contract import Clause, Level, Source
 from pytest_rtcmpu.report import check_path, ledgers, summary, write
 from pytest_rtcmpu.report.github import annotate
 from pytest_rtcmpu.report.html import to_html
@@ -135,55 +136,33 @@ def test_same_run_same_files():
 
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'&amp;]]>"
-EVIL_CONTRACT = """
-edition = "2019-05"
-title = '''EVIL'''
-parameters = []
-common_parameters = []
-silences = []
-layouts = { built_in = [], reserved_up_to = 0 }
-errors = {}
-enums = {}
-signatures = {}
-[[sources]]
-id = "S1"
-title = '''EVIL'''
-[[levels]]
-id = '''EVIL'''
-meaning = '''EVIL'''
-breach = "failure"
-[service]
-host = ""
-path = ""
-schemes = []
-methods = []
-action = ""
-formats = []
-timestamp_format = ""
-timestamp_pattern = ""
-timestamp_window_seconds = 0
-request_id_patterns = []
-string_to_sign_suffix = ""
-source = ""
-level = ""
-[[clauses]]
-id = '''EVIL'''
-subjects = ["client"]
-level = '''EVIL'''
-source = '''S1 EVIL'''
-text = '''EVIL'''
-quote = '''EVIL'''
-why = '''EVIL'''
-""".replace("EVIL'''", EVIL.replace("'", "") + "'''")
+EVIL_CONTRACT = replace(
+    CONTRACT,
+    edition=EVIL,
+    title=EVIL,
+    sources=(Source(id="S1", title=EVIL),),
+    levels=(Level(id=EVIL, meaning=EVIL, breach="failure"),),
+    clauses=(
+        Clause(
+            id=EVIL,
+            subjects=("client",),
+            level=EVIL,
+            source=f"S1 {EVIL}",
+            text=EVIL,
+            breach="failure",
+            quote=EVIL,
+            why=EVIL,
+        ),
+    ),
+)
 
 
 def test_markup_is_text_everywhere():
     """Markup in any field of a run or of the contract is shown as text by the page."""
     from pytest_rtcmpu.checks.core import CheckResult, Exchange, Finding
 
-    clause = EVIL.replace("'", "")
     finding = Finding(
-        clause=clause,
+        clause=EVIL,
         subject="client",
         phase="documented",
         scenario=EVIL,
@@ -194,7 +173,7 @@ def test_markup_is_text_everywhere():
     results = [
         CheckResult(
             check=f"{EVIL}{number}",
-            clause=clause,
+            clause=EVIL,
             subject="client",
             phase="documented",
             asserts=EVIL,
@@ -207,7 +186,7 @@ def test_markup_is_text_everywhere():
     part = subject_run(*results, target=EVIL, notes=(EVIL,), complete=False)
     made = run(part, part, edition=EVIL)
     known = {f"{EVIL}0": EVIL}
-    page = Markup(to_html(made, ledgers(made, parse(EVIL_CONTRACT), known=known), problems=[EVIL]))
+    page = Markup(to_html(made, ledgers(made, EVIL_CONTRACT, known=known), problems=[EVIL]))
     assert page.open == []
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert not [tag for tag, _ in page.tags if tag == "img"]

@@ -221,9 +221,11 @@ def test_merge_of_nothing():
         ([], "got 'list'"),
         (
             {"schema": SCHEMA, "seed": 1},
-            "not a complete rtcmpu-report/1 report: KeyError: 'edition'",
+            "not a complete rtcmpu-report/1 report:\nedition: expected text, got nothing\nstrict: ",
         ),
-        ({**report(run()), "subjects": [None]}, "not a complete rtcmpu-report/1 report: TypeError"),
+        ({**report(run()), "subjects": [None]}, r"subjects\[0\]: expected an object, got None"),
+        ({**report(run()), "phases": ["fuz"]}, r"phases\[0\]: .* got 'fuz'; did you mean fuzz"),
+        ({**report(run()), "sed": 1}, "sed: expected a known key, got 'sed'; did you mean seed"),
     ],
 )
 def test_not_a_report(data, message):

@@ -630,6 +630,9 @@ WITH_MORE = mutated(
         '[[clauses]]\nid = "stream-url.rtmp"',
         '[[clauses]]\nid = "crop-mode.range"\nsubjects = ["endpoint"]\nlevel = "documented"\n'
         'source = "S6"\ntext = "CropMode is 1 to 3."\nparameter = "CropMode"\nrule = "range"\n'
+        'codes = ["InvalidStreamURL"]\n[[clauses]]\nid = "crop-mode.integer"\n'
+        'subjects = ["endpoint"]\nlevel = "documented"\nsource = "S6"\n'
+        'text = "CropMode is an Integer."\nparameter = "CropMode"\nrule = "integer"\n'
         'codes = ["InvalidStreamURL"]\n[[clauses]]\nid = "stream-url.rtmp"',
     ),
 )

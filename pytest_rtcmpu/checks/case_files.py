@@ -7,12 +7,13 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_rtcmpu.checks.core import CannotRun, Finding, SubjectRun, check_id
+from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase, SubjectRun, check_id
 from pytest_rtcmpu.checks.testees.targets import Target
+from pytest_rtcmpu.values import records
 
 SCHEMA = "rtcmpu-case/1"
 #: Where cases are saved unless something else is asked for; kept out of version control.
@@ -25,7 +26,7 @@ class Case:
 
     target: Target
     clause: str
-    phase: str
+    phase: Phase
     scenario: str
     expected: str
     got: str
@@ -36,7 +37,7 @@ class Case:
     @property
     def check(self) -> str:
         """The id of the check that found it."""
-        return f"{self.target.subject}/{self.phase}/{self.clause}"
+        return check_id(self.target.subject, self.phase, self.clause)
 
     @property
     def request(self) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def save(folder: Path, named: Iterable[tuple[str, Case]]) -> list[Path]:
                 folder.mkdir(parents=True)
                 (folder / ".gitignore").write_text("*\n")
             path = folder / name
-            text = json.dumps({"schema": SCHEMA, **asdict(case)}, indent=2, ensure_ascii=True)
+            text = json.dumps({"schema": SCHEMA, **records.dump(case)}, indent=2, ensure_ascii=True)
             path.write_text(f"{text}\n", "ascii")
         except OSError as error:
             raise CannotRun(f"cases cannot be saved: {error}") from None
@@ -101,9 +102,11 @@ def save(folder: Path, named: Iterable[tuple[str, Case]]) -> list[Path]:
 def read(path: str | os.PathLike[str]) -> Case:
     """Return a saved case. Raises CannotRun for what is none."""
     try:
-        data = json.loads(Path(path).read_text("utf-8"))
+        data = records.parse(records.read_text(path))
         if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
             raise CannotRun(f"{path}: expected a saved case of {SCHEMA}")
-        return Case(**{**data, "target": Target(**data["target"])})
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return records.load(Case, data)
+    except OSError as error:
         raise CannotRun(f"{path}: not a saved case: {error}") from None
+    except records.RecordError as error:
+        raise CannotRun(f"{path}: not a saved case:\n{error}") from None

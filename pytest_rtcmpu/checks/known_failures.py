@@ -11,17 +11,18 @@ A TOML file (``docs/known-failures.md``)::
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from pathlib import Path
-from typing import Any
+from datetime import date
 
 from pytest_rtcmpu.checks.core import FIXED_PHASES, PHASES, CannotRun, CheckResult, check_id
 from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.values import records
+from pytest_rtcmpu.values.records import Mismatch, raise_any
+from pytest_rtcmpu.values.text import near
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,15 @@ class Known:
     reason: str
     expires: date | None = None
     flaky: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise RecordError for an id or a reason that says nothing."""
+        expected = {"id": "a clause or check id", "reason": "a sentence"}
+        raise_any(
+            Mismatch(path=name, expected=what, got=repr(getattr(self, name)))
+            for name, what in expected.items()
+            if not getattr(self, name).strip()
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,53 +56,27 @@ class Excuses:
     problems: tuple[str, ...] = ()
 
 
-_FIELDS: Mapping[str, tuple[type, str]] = {
-    "id": (str, "a clause or check id"),
-    "reason": (str, "a sentence"),
-    "expires": (date, "a date such as 2030-12-31"),
-    "flaky": (bool, "true or false"),
-}
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    known: tuple[Known, ...] = ()
+
+    def __post_init__(self) -> None:
+        counts = Counter(entry.id for entry in self.known)
+        raise_any(
+            Mismatch(path="known", expected="each id once", got=f"{name} listed {count} times")
+            for name, count in counts.items()
+            if count > 1
+        )
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Known, ...]:
     """Return a file's entries. Raises CannotRun with everything that is wrong with its form."""
     try:
-        data = tomllib.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        return records.load(_File, tomllib.loads(records.read_text(path))).known
+    except records.RecordError as error:
+        raise CannotRun(f"known failures {path}:\n{error}") from None
+    except (OSError, ValueError, RecursionError) as error:
         raise CannotRun(f"known failures {path}: {error}") from None
-    rows = data.get("known", [])
-    if set(data) - {"known"} or not isinstance(rows, list):
-        raise CannotRun(f"known failures {path}: expected only [[known]] entries")
-    wrong = [f"  entry {at}: {w}" for at, row in enumerate(rows, start=1) for w in _wrong(row)]
-    ids = [row["id"] for row in rows if isinstance(row, dict) and "id" in row]
-    wrong += [f"  {name}: listed twice" for name in _repeated(ids)]
-    if wrong:
-        raise CannotRun("\n".join((f"known failures {path}:", *wrong)))
-    return tuple(Known(**row) for row in rows)
-
-
-def _wrong(row: object) -> Iterable[str]:
-    if not isinstance(row, dict):
-        yield f"expected a table, got {row!r}"
-        return
-    yield from (f"unknown field {name!r}" for name in row if name not in _FIELDS)
-    yield from (f"{name} is missing" for name in ("id", "reason") if name not in row)
-    for name, (kind, expected) in _FIELDS.items():
-        value: Any = row.get(name, ...)
-        if value is ...:
-            continue
-        # A TOML date with a time is a date to isinstance.
-        right = isinstance(value, kind) and not isinstance(value, datetime)
-        if not right or value == "" or (isinstance(value, str) and not value.strip()):
-            yield f"{name}: expected {expected}, got {value!r}"
-
-
-def _repeated(ids: Collection[object]) -> list[object]:
-    seen: list[object] = []
-    again: list[object] = []
-    for each in ids:
-        (again if each in seen else seen).append(each)
-    return list(dict.fromkeys(map(str, again)))
 
 
 def excuses(
@@ -123,9 +107,7 @@ def excuses(
 def _problem(entry: Known, ids: Collection[str], today: date) -> str | None:
     """What is wrong with an entry, whatever the run found."""
     if entry.id not in ids:
-        near = difflib.get_close_matches(entry.id, ids, n=3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
-        return f"there is no such clause or check{hint}"
+        return f"there is no such clause or check{near(entry.id, ids, cutoff=0.6)}"
     if entry.expires is not None and today > entry.expires:
         return f"out of date since {entry.expires}; {entry.reason}"
     phase = entry.id.split("/")[1] if "/" in entry.id else None

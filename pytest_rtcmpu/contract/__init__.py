@@ -6,376 +6,41 @@ dataclasses. Nothing else in the package states a documented value.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
-from importlib import resources
-from types import MappingProxyType
-from typing import Any, Literal
-
-DEFAULT_EDITION = "2019-05"
-
-Subject = Literal["client", "endpoint"]
-Kind = Literal["string", "enum", "integer-enum", "integer", "integer-list", "struct-list", "url"]
-
-
-class ContractError(Exception):
-    """The contract's data file is wrong, or was asked for something it does not hold."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A document that rules come from."""
-
-    id: str
-    title: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Level:
-    """How sure a rule is, and what a breach of it is by default: ``failure`` or ``report``."""
-
-    id: str
-    meaning: str
-    breach: Literal["failure", "report"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Clause:
-    """One checkable rule.
-
-    codes: the Codes that may answer a breach; the first is the one this kit's endpoint sends.
-    code_clause: the clause about the Code, where being refused and the Code are not equally sure.
-    breach: ``failure`` or ``report``; the level's, unless the clause itself decides.
-    """
-
-    id: str
-    subjects: tuple[Subject, ...]
-    level: str
-    source: str
-    text: str
-    breach: Literal["failure", "report"]
-    quote: str | None = None
-    why: str | None = None
-    parameter: str | None = None
-    rule: str | None = None
-    codes: tuple[str, ...] = ()
-    code_clause: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Silence:
-    """Something the sources leave open: accepted, recorded with the call, never judged.
-
-    warns: whether it gives a Python warning too.
-    """
-
-    id: str
-    source: str
-    text: str
-    warns: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorRow:
-    """A row of an error table. ``id`` (the error id, such as 0x07100001) is not on the wire."""
-
-    table: str
-    code: str
-    http_status: int
-    message: str
-    meaning: str
-    source: str
-    level: str
-    id: str | None = None
-    advice: str | None = None
-    why: str | None = None
-    #: ``request`` – a request can bring it about; ``on-demand`` – only when asked for;
-    #: ``sister-operation`` – another operation's.
-    occurs: Literal["request", "on-demand", "sister-operation"] = "request"
-    #: The row of the table it is an instance of: ``Missing{Parameter}`` for ``MissingAppId``.
-    family: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnumValue:
-    """One value of an enumeration. ``attributes`` are the table's further columns."""
-
-    value: str | int
-    name: str
-    attributes: Mapping[str, str | int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """A parameter of the operation, or a field of a struct in one."""
-
-    name: str
-    kind: Kind
-    required: bool
-    source: str
-    level: str
-    text: str
-    quote: str | None = None
-    why: str | None = None
-    aliases: tuple[str, ...] = ()
-    minimum: int | None = None
-    maximum: int | None = None
-    default: int | str | None = None
-    schemes: tuple[str, ...] = ()
-    bases: tuple[int, ...] = ()
-    maximum_items: int | None = None
-    values: tuple[EnumValue, ...] = ()
-    values_from: str | None = None
-    fields: tuple[Parameter, ...] = ()
-    generate: Mapping[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def wire_values(self) -> frozenset[str]:
-        """The values of an enumeration as they stand on the wire."""
-        return frozenset(str(row.value) for row in self.values)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CommonParameter:
-    """A parameter of the envelope (S2 111549)."""
-
-    name: str
-    required: bool
-    source: str
-    level: str
-    value: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignatureScheme:
-    """One of the two ways to sign. ``headers``: which header carries which common parameter."""
-
-    name: str
-    method: str
-    default_format: str
-    source: str
-    level: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """Where and how the operation is reached."""
-
-    host: str
-    path: str
-    schemes: tuple[str, ...]
-    methods: tuple[str, ...]
-    action: str
-    formats: tuple[str, ...]
-    timestamp_format: str
-    timestamp_pattern: str
-    timestamp_window_seconds: int
-    request_id_patterns: tuple[str, ...]
-    string_to_sign_suffix: str
-    source: str
-    level: str
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Contract:
-    """One edition of the documentation."""
-
-    edition: str
-    title: str
-    sources: tuple[Source, ...]
-    levels: tuple[Level, ...]
-    service: Service
-    signatures: Mapping[str, SignatureScheme]
-    common_parameters: tuple[CommonParameter, ...]
-    parameters: tuple[Parameter, ...]
-    #: Known layouts: id → number of panes.
-    layouts: Mapping[int, int]
-    reserved_layouts_up_to: int
-    errors: tuple[ErrorRow, ...]
-    clauses: tuple[Clause, ...]
-    silences: tuple[Silence, ...]
-
-    def __repr__(self) -> str:
-        # All that it holds is 96 kB: no failing test's report is the better for it.
-        return f"<Contract {self.edition}>"
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Print it as short in Hypothesis's and IPython's printers, which print every field."""
-        printer.text(repr(self))
-
-    @cached_property
-    def _clauses(self) -> dict[str, Clause]:
-        return {clause.id: clause for clause in self.clauses}
-
-    @cached_property
-    def _rules(self) -> dict[tuple[str | None, str], Clause]:
-        return {(c.parameter, c.rule): c for c in self.clauses if c.rule is not None}
-
-    @cached_property
-    def _silences(self) -> dict[str, Silence]:
-        return {silence.id: silence for silence in self.silences}
-
-    @cached_property
-    def parameters_by_wire_name(self) -> Mapping[str, Parameter]:
-        """Every parameter by its name and by its aliases."""
-        return {name: p for p in self.parameters for name in (p.name, *p.aliases)}
-
-    @cached_property
-    def errors_by_code(self) -> Mapping[str, tuple[ErrorRow, ...]]:
-        """Every documented Code with its rows, StartMPUTask's own table first."""
-        found: dict[str, list[ErrorRow]] = {}
-        for row in self.errors:
-            found.setdefault(row.code, []).append(row)
-        return MappingProxyType({code: tuple(rows) for code, rows in found.items()})
-
-    def clause(self, clause_id: str) -> Clause:
-        """Return the clause of that id. Raises ContractError for an unknown one."""
-        try:
-            return self._clauses[clause_id]
-        except KeyError:
-            raise ContractError(_unknown("clause", clause_id, self._clauses)) from None
-
-    def rule(self, parameter: str | None, rule: str) -> Clause:
-        """Return the clause which says what answers a breach of ``rule`` by ``parameter``."""
-        try:
-            return self._rules[parameter, rule]
-        except KeyError:
-            message = f"no clause has parameter {parameter!r} and rule {rule!r}"
-            raise ContractError(message) from None
-
-    def silence(self, silence_id: str) -> Silence:
-        """Return the silence of that id."""
-        return self._silences[silence_id]
-
-    def error(self, code: str, http_status: int | None = None) -> ErrorRow:
-        """Return the first row of that Code (and HTTP status). Raises ContractError if none."""
-        for row in self.errors_by_code.get(code, ()):
-            if http_status in (None, row.http_status):
-                return row
-        raise ContractError(_unknown("error code", code, self.errors_by_code))
-
-    def parameter(self, name: str) -> Parameter:
-        """Return the parameter of that name (``UserPanes.PaneId`` for a struct's field)."""
-        top, _, rest = name.partition(".")
-        for parameter in self.parameters:
-            if parameter.name == top:
-                if not rest:
-                    return parameter
-                return next(f for f in parameter.fields if f.name == rest)
-        raise ContractError(_unknown("parameter", name, [p.name for p in self.parameters]))
-
-    def with_layouts(self, layouts: Mapping[int, int]) -> Contract:
-        """Return this contract with user-defined layouts (id above 10000 → number of panes)."""
-        for layout_id, panes in layouts.items():
-            if layout_id <= self.reserved_layouts_up_to:
-                raise ValueError(
-                    f"a user-defined layout's id must be above {self.reserved_layouts_up_to}, "
-                    f"got {layout_id}"
-                )
-            if panes < 1:
-                raise ValueError(f"layout {layout_id}: expected at least 1 pane, got {panes}")
-        return replace(self, layouts=MappingProxyType({**self.layouts, **layouts}))
-
-
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
-    return f"unknown {what} {name!r}{hint}"
-
-
-def editions() -> tuple[str, ...]:
-    """Return the editions the package holds, oldest first."""
-    names = (entry.name for entry in resources.files(__name__).iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
-
-
-def load(edition: str = DEFAULT_EDITION) -> Contract:
-    """Return the contract of an edition. Raises ContractError for an unknown edition."""
-    return _load(edition)
-
-
-@cache
-def _load(edition: str) -> Contract:
-    if edition not in editions():
-        raise ContractError(_unknown("edition", edition, editions()))
-    return parse(resources.files(__name__).joinpath(f"{edition}.toml").read_text("utf-8"))
-
-
-def parse(text: str) -> Contract:
-    """Read a contract from the text of its TOML file."""
-    data = tomllib.loads(text)
-    levels = {row["id"]: Level(**row) for row in data["levels"]}
-    layouts = data["layouts"]
-    return Contract(
-        edition=data["edition"],
-        title=data["title"],
-        sources=tuple(Source(**row) for row in data["sources"]),
-        levels=tuple(levels.values()),
-        service=Service(**_tuples(data["service"])),
-        signatures=MappingProxyType(
-            {name: SignatureScheme(name=name, **row) for name, row in data["signatures"].items()}
-        ),
-        common_parameters=tuple(CommonParameter(**row) for row in data["common_parameters"]),
-        parameters=tuple(_parameter(row, data["enums"]) for row in data["parameters"]),
-        layouts=MappingProxyType({row["id"]: row["panes"] for row in layouts["built_in"]}),
-        reserved_layouts_up_to=layouts["reserved_up_to"],
-        errors=tuple(_errors(data["errors"])),
-        clauses=tuple(
-            Clause(**{"breach": levels[row["level"]].breach, **_tuples(row)})
-            for row in data["clauses"]
-        ),
-        silences=tuple(Silence(**row) for row in data["silences"]),
-    )
-
-
-def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
-
-
-def _parameter(row: Mapping[str, Any], enums: Mapping[str, Any]) -> Parameter:
-    given = _tuples(row)
-    given["fields"] = tuple(_parameter(field_row, enums) for field_row in row.get("fields", ()))
-    if row["kind"] in ("enum", "integer-enum"):
-        given["values"] = tuple(_enum_value(value) for value in enums[row["name"]]["rows"])
-    return Parameter(**given)
-
-
-def _enum_value(row: Mapping[str, Any]) -> EnumValue:
-    attributes = {key: value for key, value in row.items() if key not in ("value", "name")}
-    return EnumValue(
-        value=row["value"],
-        name=row.get("name", str(row["value"])),
-        attributes=MappingProxyType(attributes),
-    )
-
-
-def _errors(tables: Mapping[str, Any]) -> Iterable[ErrorRow]:
-    for table, data in tables.items():
-        shared = {key: data[key] for key in ("source", "level", "why", "occurs") if key in data}
-        # The service table's rows are lists: error id, HTTP status, Code, meaning.
-        for error_id, http_status, code, meaning in data.get("compact", ()):
-            yield ErrorRow(
-                table=table,
-                id=error_id,
-                http_status=http_status,
-                code=code,
-                meaning=meaning,
-                message=meaning,
-                family=code,
-                **shared,
-            )
-        for row in data.get("rows", ()):
-            given = {**shared, **row, "table": table, "family": row["code"]}
-            for name in given.pop("parameters", [""]):
-                yield ErrorRow(
-                    **{
-                        **given,
-                        "code": given["code"].replace("{Parameter}", name),
-                        "message": given["message"].replace("{Parameter}", name),
-                    }
-                )
+from pytest_rtcmpu.contract.loader import DEFAULT_EDITION, editions, load, parse
+from pytest_rtcmpu.contract.types import (
+    Clause,
+    CommonParameter,
+    Contract,
+    ContractError,
+    EnumValue,
+    ErrorRow,
+    Kind,
+    Level,
+    Parameter,
+    Service,
+    SignatureScheme,
+    Silence,
+    Source,
+    Subject,
+)
+
+__all__ = [
+    "DEFAULT_EDITION",
+    "Clause",
+    "CommonParameter",
+    "Contract",
+    "ContractError",
+    "EnumValue",
+    "ErrorRow",
+    "Kind",
+    "Level",
+    "Parameter",
+    "Service",
+    "SignatureScheme",
+    "Silence",
+    "Source",
+    "Subject",
+    "editions",
+    "load",
+    "parse",
+]

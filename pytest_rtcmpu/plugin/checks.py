@@ -7,10 +7,10 @@ collected; whatever was collected and has no result makes the run incomplete.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from pytest_rtcmpu.plugin.running import RESULT
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.core import CheckResult
-    from pytest_rtcmpu.plugin.plan import Plan
+    from pytest_rtcmpu.plugin.plan import Collected, Plan
     from pytest_rtcmpu.report.conclusion import Conclusion
 
 #: The option that names a target, and the function of checks.targets that makes it one.
@@ -82,7 +82,7 @@ class Checks:
         self._config = config
         self._began = time.monotonic()
         #: What every process collected: plans by node, and the checks of each.
-        self._collected: dict[str, tuple[str, list[str]]] = {}
+        self._collected: dict[str, Collected] = {}
         #: Results by node and check.
         self._results: dict[tuple[str, str], CheckResult] = {}
         self._notes: dict[str, tuple[str, ...]] = {}
@@ -164,18 +164,24 @@ class Checks:
                 items += TargetNode.from_parent(session, plan=plan).collect()
         for item in items:
             for mark in item.iter_markers(MARK):
-                plan = plan_of(item)
-                entry = self._collected.setdefault(plan.node, (plan.dumps(), []))
-                entry[1].append(mark.args[0])
+                self._note(plan_of(item), mark.args[0])
+
+    def _note(self, plan: Plan, check: str) -> None:
+        from pytest_rtcmpu.plugin.plan import Collected
+
+        entry = self._collected.get(plan.node, Collected(plan=plan, checks=()))
+        self._collected[plan.node] = replace(entry, checks=(*entry.checks, check))
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """What ``-k``, ``-m`` and ``--deselect`` leave out was not asked for."""
         for item in items:
             for mark in item.iter_markers(MARK):
                 node = plan_of(item).node
-                self._collected[node][1].remove(mark.args[0])
-                if not self._collected[node][1]:
-                    del self._collected[node]
+                entry = self._collected.pop(node)
+                rest = list(entry.checks)
+                rest.remove(mark.args[0])
+                if rest:
+                    self._collected[node] = replace(entry, checks=tuple(rest))
 
     # -------------------------------------------------------------------------------- results
 
@@ -194,17 +200,24 @@ class Checks:
         """Keep a check's result."""
         sent = getattr(report, "rtcmpu", None)
         if sent is not None:
-            from pytest_rtcmpu.plugin.plan import loads_result
+            from pytest_rtcmpu.plugin.plan import ResultRecord
+            from pytest_rtcmpu.values import records
 
-            node, result, notes = loads_result(sent)
-            self._results[node, result.check] = result
-            self._notes[node] = tuple(dict.fromkeys((*self._notes.get(node, ()), *notes)))
+            came = records.loads(ResultRecord, sent)
+            node = came.node
+            self._results[node, came.result.check] = came.result
+            self._notes[node] = tuple(dict.fromkeys((*self._notes.get(node, ()), *came.notes)))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Take what a worker collected; one that crashed may have lost results."""
         sent = (getattr(node, "workeroutput", None) or {}).get("rtcmpu")
-        self._collected |= json.loads(sent) if sent else {}
+        if sent:
+            from pytest_rtcmpu.plugin.plan import Collected
+            from pytest_rtcmpu.values import records
+
+            found = records.loads(tuple[Collected, ...], sent)
+            self._collected |= {each.plan.node: each for each in found}
         if error:
             self._crashed.append(node.gateway.id)
 
@@ -213,7 +226,11 @@ class Checks:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Draw up the ledger; a run that is not complete, or not as it should be, is not green."""
         if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput["rtcmpu"] = json.dumps(self._collected)
+            if self._collected:
+                from pytest_rtcmpu.values import records
+
+                collected = tuple(self._collected.values())
+                self._config.workeroutput["rtcmpu"] = records.dumps(collected)
             return
         used = self._collected or self._results
         if not used or self._config.getoption("collectonly"):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,6 @@ from pytest_rtcmpu.checks.core import (
     PHASES,
     CannotRun,
     CheckResult,
-    Exchange,
-    Finding,
     Phase,
     Run,
     SubjectRun,
@@ -77,34 +74,28 @@ class Plan:
         named = case_files.cases(run, self.target, seed=seed, node=self.node)
         return case_files.save(Path(self.root) / case_files.FOLDER, named)
 
-    def dumps(self) -> str:
-        """Return it as a text that ``loads`` reads."""
-        return json.dumps(asdict(self))
 
-    @classmethod
-    def loads(cls, text: str) -> Plan:
-        """Return the plan of a text."""
-        data = json.loads(text)
-        settings: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in data["settings"].items()
-        }
-        return cls(**{**data, "target": Target(**data["target"]), "settings": Settings(**settings)})
+@dataclass(frozen=True, kw_only=True)
+class ResultRecord:
+    """A check's result on its way to the process that draws up the ledger.
 
-    def dumps_result(self, result: CheckResult, notes: Collection[str]) -> str:
-        """Return a result of this plan, and its bench's notes, as ``loads_result`` reads them."""
-        return json.dumps({"node": self.node, "result": asdict(result), "notes": list(notes)})
+    Attributes:
+        node: the plan's.
+        result: the result.
+        notes: what the bench has to say so far.
+    """
+
+    node: str
+    result: CheckResult
+    notes: tuple[str, ...]
 
 
-def loads_result(text: str) -> tuple[str, CheckResult, tuple[str, ...]]:
-    """Return a text's node, result and notes."""
-    data = json.loads(text)
-    result = data["result"]
-    findings = (
-        Finding(**{**each, "exchanges": tuple(Exchange(**x) for x in each["exchanges"])})
-        for each in result["findings"]
-    )
-    found = CheckResult(**{**result, "findings": tuple(findings)})
-    return data["node"], found, tuple(data["notes"])
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """A plan, and the ids of its checks that a process collected."""
+
+    plan: Plan
+    checks: tuple[str, ...]
 
 
 def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Plan:
@@ -159,7 +150,7 @@ def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
 
 
 def sum_up(
-    collected: Mapping[str, tuple[str, Collection[str]]],
+    collected: Mapping[str, Collected],
     results: Mapping[tuple[str, str], CheckResult],
     *,
     notes: Mapping[str, Collection[str]],
@@ -174,11 +165,11 @@ def sum_up(
     crashed: the workers that are gone.
     """
     contract = _contract.load()
-    plans = [Plan.loads(text) for _, (text, _) in sorted(collected.items())]
+    plans = [each.plan for _, each in sorted(collected.items())]
     subjects = []
     for each in plans:
         here = {check: result for (node, check), result in results.items() if node == each.node}
-        lost = sorted(set(collected[each.node][1]) - set(here))
+        lost = sorted(set(collected[each.node].checks) - set(here))
         gone = [f"worker {worker} crashed" for worker in crashed]
         if lost:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""

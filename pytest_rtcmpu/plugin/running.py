@@ -36,8 +36,9 @@ def run_check(
     make: makes the bench, which lives as long as that node does.
     """
     from pytest_rtcmpu.checks.core import CannotRun
+    from pytest_rtcmpu.plugin.plan import ResultRecord
     from pytest_rtcmpu.report.words import paragraph
-    from pytest_rtcmpu.values import text
+    from pytest_rtcmpu.values import records, text
 
     item.user_properties += [
         ("rtcmpu-clause", clause.id),
@@ -58,7 +59,8 @@ def run_check(
             raise
     if BROKE in owner.stash:
         pytest.fail(f"could not run: {owner.stash[BROKE]}", pytrace=False)
-    item.stash[RESULT] = plan.dumps_result(result, owner.stash[BENCH].notes)
+    notes = tuple(owner.stash[BENCH].notes)
+    item.stash[RESULT] = records.dumps(ResultRecord(node=plan.node, result=result, notes=notes))
     if not result.exercised:
         pytest.skip("not exercised: no case of this phase has to do with it")
     if result.broken:

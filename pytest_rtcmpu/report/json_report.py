@@ -6,16 +6,25 @@ The format is described in docs/report-schema.md and by report.schema.json besid
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
-from pytest_rtcmpu.checks.core import PHASES, CheckResult, Exchange, Finding, Run, SubjectRun
-from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, exit_status
-from pytest_rtcmpu.values.credentials import Secret
+from pytest_rtcmpu.checks.core import (
+    PHASES,
+    CheckResult,
+    Exchange,
+    Finding,
+    Phase,
+    Run,
+    SubjectRun,
+)
+from pytest_rtcmpu.contract import Subject
+from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Outcome, exit_status
+from pytest_rtcmpu.values import records
 
 #: The format's name and version; the number grows when a reader would have to change.
-SCHEMA = "rtcmpu-report/1"
+SCHEMA: Final = "rtcmpu-report/1"
 
 
 def to_json(
@@ -25,18 +34,21 @@ def to_json(
 
     problems: what else fails the run, such as a known failure that no longer fails.
     """
-    return {
-        "schema": SCHEMA,
-        "edition": run.edition,
-        "seed": run.seed,
-        "strict": run.strict,
-        "phases": list(run.phases),
-        "seconds": run.seconds,
-        "exit_status": exit_status(ledgers, problems=problems),
-        "problems": list(problems),
-        "totals": _totals(ledgers),
-        "subjects": [_subject(each) for each in ledgers],
-    }
+    report: dict[str, Any] = records.dump(
+        _Report(
+            schema=SCHEMA,
+            edition=run.edition,
+            seed=run.seed,
+            strict=run.strict,
+            phases=run.phases,
+            seconds=run.seconds,
+            exit_status=exit_status(ledgers, problems=problems),
+            problems=tuple(problems),
+            totals=_totals(ledgers),
+            subjects=tuple(map(_Subject.of, ledgers)),
+        )
+    )
+    return report
 
 
 def dumps(report: Mapping[str, Any]) -> bytes:
@@ -47,22 +59,25 @@ def dumps(report: Mapping[str, Any]) -> bytes:
 
 
 def from_json(report: Mapping[str, Any]) -> Run:
-    """Return the run that a report was made of. Raises ValueError when it is no such report."""
+    """Return the run that a report was made of.
+
+    Raises ValueError when it is no such report, with everything that is wrong with it.
+    """
     if not isinstance(report, Mapping) or report.get("schema") != SCHEMA:
         got = report.get("schema") if isinstance(report, Mapping) else type(report).__name__
-        raise ValueError(f"expected a report with schema {SCHEMA!r}, got {got!r}")
+        raise ValueError(f"expected a report with schema {SCHEMA!r}, got {records.show(got)}")
     try:
-        return Run(
-            edition=report["edition"],
-            seed=report["seed"],
-            strict=report["strict"],
-            phases=tuple(report["phases"]),
-            seconds=report["seconds"],
-            subjects=tuple(_subject_run(each) for each in report["subjects"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        message = f"not a complete {SCHEMA} report: {type(error).__name__}: {error}"
-        raise ValueError(message) from error
+        found = records.load(_Report, report)
+    except records.RecordError as error:
+        raise ValueError(f"not a complete {SCHEMA} report:\n{error}") from error
+    return Run(
+        edition=found.edition,
+        seed=found.seed,
+        strict=found.strict,
+        phases=found.phases,
+        seconds=found.seconds,
+        subjects=tuple(subject.run() for subject in found.subjects),
+    )
 
 
 def merge(runs: Iterable[Run]) -> Run:
@@ -92,6 +107,148 @@ def merge(runs: Iterable[Run]) -> Run:
     )
 
 
+# ------------------------------------------------------------------------- the objects of a file
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Result:
+    """What the format calls a result."""
+
+    check: str
+    phase: Phase
+    asserts: str
+    exercised: int
+    broken: int
+    known: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Finding:
+    """What the format calls a finding."""
+
+    check: str
+    phase: Phase
+    scenario: str
+    expected: str
+    got: str
+    exchanges: tuple[Exchange, ...]
+    case: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Clause:
+    """What the format calls a clause."""
+
+    id: str
+    level: str
+    source: str
+    text: str
+    quote: str | None
+    why: str | None
+    outcome: Outcome
+    checks: int
+    broken: int
+    fails: bool
+    known: str | None
+    results: tuple[_Result, ...]
+    findings: tuple[_Finding, ...]
+
+    @classmethod
+    def of(cls, entry: Entry) -> _Clause:
+        """Return the clause of a ledger's entry."""
+        clause = entry.clause
+        return cls(
+            **{name: getattr(clause, name) for name in _OF_CLAUSE},
+            **{name: getattr(entry, name) for name in _OF_ENTRY},
+            results=tuple(
+                _Result(
+                    **{name: getattr(result, name) for name in _OF_RESULT},
+                    known=entry.reasons.get(result.check),
+                )
+                for result in entry.results
+            ),
+            findings=tuple(
+                _Finding(
+                    check=result.check, **{name: getattr(finding, name) for name in _OF_FINDING}
+                )
+                for result in entry.results
+                for finding in result.findings
+            ),
+        )
+
+    def check_results(self, subject: Subject) -> Iterator[CheckResult]:
+        """Yield the results that it was made of."""
+        about: dict[str, Any] = {"clause": self.id, "subject": subject}
+        for result in self.results:
+            findings = (
+                Finding(**about, **{name: getattr(each, name) for name in _OF_FINDING})
+                for each in self.findings
+                if each.check == result.check
+            )
+            own: dict[str, Any] = {name: getattr(result, name) for name in _OF_RESULT}
+            yield CheckResult(**about, **own, findings=tuple(findings))
+
+
+#: Fields that stand in the file as they are, by what they come from.
+_OF_CLAUSE = ("id", "level", "source", "text", "quote", "why")
+_OF_ENTRY = ("outcome", "checks", "broken", "fails", "known")
+_OF_RESULT = ("check", "phase", "asserts", "exercised", "broken")
+_OF_FINDING = ("phase", "scenario", "expected", "got", "exchanges", "case")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """What the format calls a subject."""
+
+    subject: Subject
+    target: str
+    complete: bool
+    notes: tuple[str, ...]
+    totals: Mapping[str, int]
+    clauses: tuple[_Clause, ...]
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> _Subject:
+        """Return the subject of a ledger."""
+        run = ledger.run
+        return cls(
+            subject=run.subject,
+            target=run.target,
+            complete=run.complete,
+            notes=run.notes,
+            totals=_totals([ledger]),
+            clauses=tuple(map(_Clause.of, ledger.entries)),
+        )
+
+    def run(self) -> SubjectRun:
+        """Return the run that it was made of."""
+        return SubjectRun(
+            subject=self.subject,
+            target=self.target,
+            complete=self.complete,
+            notes=self.notes,
+            results=tuple(
+                result for clause in self.clauses for result in clause.check_results(self.subject)
+            ),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Report:
+    """The file."""
+
+    schema: Literal["rtcmpu-report/1"]
+    edition: str
+    seed: int
+    strict: bool
+    phases: tuple[Phase, ...]
+    seconds: float
+    exit_status: int
+    problems: tuple[str, ...]
+    totals: Mapping[str, int]
+    subjects: tuple[_Subject, ...]
+
+
 def _totals(ledgers: Collection[Ledger]) -> dict[str, int]:
     return {
         **{outcome: sum(each.count(outcome) for each in ledgers) for outcome in OUTCOMES},
@@ -100,116 +257,7 @@ def _totals(ledgers: Collection[Ledger]) -> dict[str, int]:
     }
 
 
-def _subject(ledger: Ledger) -> dict[str, Any]:
-    return {
-        "subject": ledger.run.subject,
-        "target": ledger.run.target,
-        "complete": ledger.run.complete,
-        "notes": list(ledger.run.notes),
-        "totals": _totals([ledger]),
-        "clauses": [_clause(entry) for entry in ledger.entries],
-    }
-
-
-def _clause(entry: Entry) -> dict[str, Any]:
-    clause = entry.clause
-    return {
-        "id": clause.id,
-        "level": clause.level,
-        "source": clause.source,
-        "text": clause.text,
-        "quote": clause.quote,
-        "why": clause.why,
-        "outcome": entry.outcome,
-        "checks": entry.checks,
-        "broken": entry.broken,
-        "fails": entry.fails,
-        "known": entry.known,
-        "results": [_result(result, entry) for result in entry.results],
-        "findings": [
-            _finding(result, finding) for result in entry.results for finding in result.findings
-        ],
-    }
-
-
-def _result(result: CheckResult, entry: Entry) -> dict[str, Any]:
-    return {
-        "check": result.check,
-        "phase": result.phase,
-        "asserts": result.asserts,
-        "exercised": result.exercised,
-        "broken": result.broken,
-        "known": entry.reasons.get(result.check),
-    }
-
-
-def _finding(result: CheckResult, finding: Finding) -> dict[str, Any]:
-    return {
-        "check": result.check,
-        "phase": finding.phase,
-        "scenario": finding.scenario,
-        "expected": finding.expected,
-        "got": finding.got,
-        "exchanges": [{"request": e.request, "reply": e.reply} for e in finding.exchanges],
-        "case": _plain(finding.case),
-    }
-
-
-def _plain(value: object) -> Any:
-    """Return JSON values; anything else as its text, which for a secret says nothing."""
-    match value:
-        case Secret():  # a str that only its repr hides
-            return repr(value)
-        case None | bool() | int() | float() | str():
-            return value
-        case Mapping():
-            return {str(key): _plain(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_plain(each) for each in value]
-        case _:
-            return str(value)
-
-
-def _subject_run(data: Mapping[str, Any]) -> SubjectRun:
-    return SubjectRun(
-        subject=data["subject"],
-        target=data["target"],
-        complete=data["complete"],
-        notes=tuple(data["notes"]),
-        results=tuple(
-            _check_result(data, clause, result)
-            for clause in data["clauses"]
-            for result in clause["results"]
-        ),
-    )
-
-
-def _check_result(
-    subject: Mapping[str, Any], clause: Mapping[str, Any], result: Mapping[str, Any]
-) -> CheckResult:
-    return CheckResult(
-        check=result["check"],
-        clause=clause["id"],
-        subject=subject["subject"],
-        phase=result["phase"],
-        asserts=result["asserts"],
-        exercised=result["exercised"],
-        broken=result["broken"],
-        findings=tuple(
-            Finding(
-                clause=clause["id"],
-                subject=subject["subject"],
-                phase=finding["phase"],
-                scenario=finding["scenario"],
-                expected=finding["expected"],
-                got=finding["got"],
-                exchanges=tuple(Exchange(**exchange) for exchange in finding["exchanges"]),
-                case=finding["case"],
-            )
-            for finding in clause["findings"]
-            if finding["check"] == result["check"]
-        ),
-    )
+# ----------------------------------------------------------------------------------- parts of runs
 
 
 def _merge_subject(parts: list[SubjectRun]) -> SubjectRun:
@@ -242,5 +290,5 @@ def _merge_results(parts: list[CheckResult]) -> CheckResult:
 
 def _key(finding: Finding) -> tuple[object, ...]:
     exchanges = [(exchange.request, exchange.reply) for exchange in finding.exchanges]
-    case = json.dumps(_plain(finding.case), sort_keys=True)
+    case = json.dumps(records.dump(finding.case), sort_keys=True)
     return (finding.phase, finding.scenario, finding.expected, finding.got, exchanges, case)

@@ -1,1 +1,1 @@
-"""What passes between the rooms: HTTP messages, access keys, and text that is fit to be shown."""
+"""What passes between rooms: HTTP messages, access keys, records, text fit to be shown."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_rtcmpu.errors import CannotRun
+from pytest_rtcmpu.values.cannot_run import CannotRun
 
 REDACTED = "**********"
 

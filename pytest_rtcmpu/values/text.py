@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
+
+#: The longest name that near ones are looked for: the search takes the square of that.
+_MAX_NAME = 100
+
+
+def near(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
+    """Return ``; did you mean TaskId?`` for the known names that are near, else nothing.
+
+    cutoff: how alike they must be, from 0 to 1.
+    """
+    if len(name) > _MAX_NAME:
+        return ""
+    names = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=cutoff)
+    return f"; did you mean {', '.join(names)}?" if names else ""
 
 
 def visible(text: str, *, keep: str = "") -> str:

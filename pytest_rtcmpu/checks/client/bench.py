@@ -7,7 +7,7 @@ that arrive there and by the RequestId or the error that it comes back with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_rtcmpu import rules, wire
@@ -15,19 +15,13 @@ from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text, new_request_id
 from pytest_rtcmpu.checks.client.cases import documented, pairwise, plan_strategy
 from pytest_rtcmpu.checks.client.checks import client_checks
-from pytest_rtcmpu.checks.client.scenarios import (
-    Observation,
-    Plan,
-    Scenario,
-    Sent,
-    from_row,
-    to_row,
-)
+from pytest_rtcmpu.checks.client.scenarios import Observation, Plan, Scenario, Sent
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
 from pytest_rtcmpu.checks.testees.protocol import Testee
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.endpoint import Call, Endpoint
 from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.messages import Delivery, Request, Response
 
@@ -41,6 +35,14 @@ _TEMPORARY_KEY = Credentials(
 MOST_AUTOPSIES = 60
 #: So many hung starts are enough: each costs its whole timeout, and the verdict stands.
 MOST_HUNG = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """What ``replay`` is given: the starts up to the one that broke the clause."""
+
+    clause: str
+    scenarios: tuple[Scenario, ...]
 
 
 # ------------------------------------------------------------------------------------- the bench
@@ -76,15 +78,14 @@ class ClientBench(BaseBench[Observation, Scenario]):
     def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
         """Run a saved case again, signed afresh, and return what breaks its clause."""
         try:
-            scenarios = [from_row(row) for row in case["scenarios"]]
-            clause = str(case["clause"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise CannotRun(f"not a case of a client: {error}") from None
+            saved = records.load(_Case, case)
+        except records.RecordError as error:
+            raise CannotRun(f"not a case of a client:\n{error}") from None
         found: list[Finding] = []
         self.forget()
-        for scenario in scenarios:
+        for scenario in saved.scenarios:
             found += self._observe("documented", scenario, reset=False)
-        return tuple(finding for finding in found if finding.clause == clause)
+        return tuple(finding for finding in found if finding.clause == saved.clause)
 
     # -------------------------------------------------------------------------------- the server
 
@@ -183,7 +184,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
             exchanges=lambda: tuple(
                 exchange_text(s.call.request, s.reply, _KEY, _TEMPORARY_KEY) for s in arrived
             ),
-            case=lambda: {"scenarios": [to_row(scenario)]},
+            case=lambda: {"scenarios": records.dump([scenario])},
         )
 
     def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
@@ -213,7 +214,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
         """Run the last of these starts and tell Hypothesis what broke."""
         found = self._observe("stateful", scenarios[-1], reset=False)
         self._step("stateful", None)
-        rows = [to_row(scenario) for scenario in scenarios]
+        rows = records.dump(scenarios)
         self._hit("stateful", [replace(f, case={"scenarios": rows}) for f in found])
 
     def _run_stateful(self) -> None:

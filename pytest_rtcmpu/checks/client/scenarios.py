@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pytest_rtcmpu.checks.bench import Breach
@@ -135,15 +134,3 @@ def asked_for(o: Observation, name: str) -> Any:
 def can_be_judged(o: Observation) -> bool:
     """Whether parameters can be judged: they were valid, and a request came."""
     return o.scenario.valid and bool(o.sent)
-
-
-def to_row(scenario: Scenario) -> dict[str, Any]:
-    """A scenario as JSON values."""
-    row = {**vars(scenario), "params": json.loads(json.dumps(dict(scenario.params)))}
-    row["plan"] = asdict(scenario.plan)
-    return row
-
-
-def from_row(row: Mapping[str, Any]) -> Scenario:
-    """Return the scenario of JSON values."""
-    return Scenario(**{**row, "plan": Plan(**row["plan"])})

@@ -7,7 +7,7 @@ says of the request, and against what it says of every reply.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -22,14 +22,13 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
     Observation,
     Scenario,
     Step,
-    from_row,
     read,
-    to_row,
 )
 from pytest_rtcmpu.client import Client, Envelope
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import TransportError
 from pytest_rtcmpu.strategies.envelope_defects import changed
+from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
 
@@ -38,6 +37,14 @@ _ENCODERS: Mapping[str, Callable[[str], str]] = {
     "plus": lambda text: quote(text, safe="~").replace("%20", "+"),
     "raw": lambda text: quote(text, safe="~*/"),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """What ``replay`` is given: the steps up to the one that broke the clause."""
+
+    clause: str
+    scenario: Scenario
 
 
 class EndpointBench(BaseBench[Observation, Scenario]):
@@ -84,12 +91,24 @@ class EndpointBench(BaseBench[Observation, Scenario]):
     def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
         """Run a saved case again, signed afresh, and return what breaks its clause."""
         try:
-            scenario = from_row(case["scenario"])
-            clause = str(case["clause"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise CannotRun(f"not a case of an endpoint: {error}") from None
-        found = self._observe("documented", scenario)
-        return tuple(finding for finding in found if finding.clause == clause)
+            saved = records.load(_Case, case)
+            self._expect_sendable(saved.scenario)
+        except records.RecordError as error:
+            raise CannotRun(f"not a case of an endpoint:\n{error}") from None
+        found = self._observe("documented", saved.scenario)
+        return tuple(finding for finding in found if finding.clause == saved.clause)
+
+    def _expect_sendable(self, scenario: Scenario) -> None:
+        """Raise CannotRun for steps that cannot be sent; a file may hold anything."""
+        self.new_names()
+        if not scenario.steps:
+            raise CannotRun("not a case of an endpoint: expected a step, got none")
+        for at, step in enumerate(scenario.steps):
+            try:
+                self._prepare(step)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                how = f"{type(error).__name__}: {error}"
+                raise CannotRun(f"scenario.steps[{at}] cannot be sent: {how}") from None
 
     # ------------------------------------------------------------------------------ one scenario
 
@@ -197,7 +216,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
                     failure=failure,
                 ),
             ),
-            case=lambda: {"scenario": to_row(scenario)},
+            case=lambda: {"scenario": records.dump(scenario)},
         )
 
     def _run_race(self, phase: Phase, scenario: Scenario) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from pytest_rtcmpu import wire
@@ -140,27 +140,6 @@ def read(response: Response, contract: Contract) -> Answer:
     except UnreadableReply as error:
         return Answer(response=response, syntax=cast(Any, syntax), fields={}, problem=error.reason)
     return Answer(response=response, syntax=cast(Any, syntax), fields=fields)
-
-
-def to_row(scenario: Scenario) -> dict[str, Any]:
-    """A scenario as JSON values."""
-    row = asdict(scenario)
-    for step in row["steps"]:
-        step["envelope"] = {
-            name: sorted(value) if isinstance(value, frozenset | set) else value
-            for name, value in step["envelope"].items()
-        }
-    return row
-
-
-def from_row(row: Mapping[str, Any]) -> Scenario:
-    """Return the scenario of JSON values."""
-    steps = []
-    for given in row["steps"]:
-        expect = {**given["expect"], "codes": tuple(given["expect"]["codes"])}
-        lists = {n: tuple(map(tuple, given[n])) for n in ("pairs", "also", "headers")}
-        steps.append(Step(**{**given, **lists, "expect": Expect(**expect)}))
-    return Scenario(name=row["name"], steps=tuple(steps), race=row["race"])
 
 
 # ------------------------------------------------------------------------ the cases of an endpoint

@@ -8,7 +8,6 @@ client was named is :class:`~pytest_rtcmpu.checks.core.CannotRun`.
 from __future__ import annotations
 
 import copy
-import difflib
 import importlib
 import inspect
 import os
@@ -23,6 +22,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.text import near
 
 _T = TypeVar("_T")
 _MESSAGE_HEAD, _MESSAGE_TAIL = 1000, 3000
@@ -194,8 +194,7 @@ def load_callable(name: str) -> CallableTestee:
     for part in path.split("."):
         owner, found = found, getattr(found, part, None)
         if found is None:
-            near = difflib.get_close_matches(part, dir(owner), n=3)
-            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            hint = near(part, dir(owner), cutoff=0.6)
             raise CannotRun(f"{name}: {module_name} has no {path!r}{hint}")
     return CallableTestee(found, name)
 

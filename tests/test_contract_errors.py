@@ -1,0 +1,301 @@
+"""An edition's file that is wrong: what is said, all of it, and whom it harms."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pytest_rtcmpu
+from pytest_rtcmpu.contract import Contract, ContractError, parse
+
+PACKAGE = Path(pytest_rtcmpu.__file__).parent
+TEXT = (PACKAGE / "contract" / "2019-05.toml").read_text("utf-8")
+
+#: What is written wrongly: what stands in the file, what is put there, and what is said of it.
+MISTAKES = {
+    "kind": (
+        'kind = "integer-enum"',
+        'kind = "integer-enmu"',
+        "parameters[4: MediaEncode].kind: expected one of string, enum, integer-enum, integer, "
+        "integer-list, struct-list, url, got 'integer-enmu'; did you mean integer-enum",
+    ),
+    "kind of a field": (
+        'name = "SourceType"\nkind = "enum"',
+        'name = "SourceType"\nkind = "enumm"',
+        "parameters[7: UserPanes].fields[2: SourceType].kind: expected one of",
+    ),
+    "key": (
+        'name = "ChannelId"\nkind',
+        'name = "ChannelId"\nrequried = 1\nkind',
+        "parameters[1: ChannelId].requried: expected a known key, got 'requried'; "
+        "did you mean required",
+    ),
+    "key of generate": (
+        "generate = { odd = true }",
+        "generate = { odds = true }",
+        "parameters[8: StreamURL].generate.odds: expected a known key, got 'odds'; did you mean",
+    ),
+    "key of a clause": (
+        'rule = "method"',
+        'rul = "method"',
+        "rul: expected a known key, got 'rul'; did you mean rule",
+    ),
+    "section": (
+        "[[silences]]",
+        "[[silence]]",
+        "silence: expected a known section, got 'silence'; did you mean silences",
+    ),
+    "missing key": (
+        'name = "AppId"\nkind = "string"\n',
+        'name = "AppId"\n',
+        "parameters[0: AppId].kind: expected one of string, enum",
+    ),
+    "missing edition": ('edition = "2019-05"', "", "edition: expected such a section, got nothing"),
+    "type": (
+        "minimum = 0\nmaximum = 16777215",
+        'minimum = "0"\nmaximum = 16777215',
+        "parameters[5: BackgroundColor].minimum: expected an integer or null, got '0'",
+    ),
+    "a section's type": (
+        'edition = "2019-05"',
+        "edition = 2019",
+        "edition: expected text, got 2019",
+    ),
+    "range": (
+        "minimum = 0\nmaximum = 15",
+        "minimum = 16\nmaximum = 15",
+        "parameters.UserPanes.PaneId.maximum: expected at least the minimum 16, got 15",
+    ),
+    "level of the service": (
+        'level = "companion"\nhost',
+        'level = "companoin"\nhost',
+        "service.level: expected a level, got 'companoin'; did you mean companion?",
+    ),
+    "source": (
+        'source = "S1"\nlevel = "documented"\ntext = "The channel\'s id."',
+        'source = "S9"\nlevel = "documented"\ntext = "The channel\'s id."',
+        "parameters.ChannelId.source: expected a source, got 'S9'; did you mean",
+    ),
+    "source of an error table": (
+        '[errors.gateway]\nsource = "S3"',
+        '[errors.gateway]\nsource = "T3"',
+        "errors.gateway.Missing{Parameter}.source: expected a source, got 'T3'; did you mean S3",
+    ),
+    "subject": (
+        'id = "request.path"\nsubjects = ["client", "endpoint"]',
+        'id = "request.path"\nsubjects = ["cleint", "endpoint"]',
+        "clauses[0: request.path].subjects[0]: expected one of client, endpoint, got 'cleint'; "
+        "did you mean client",
+    ),
+    "no subject": (
+        'id = "request.path"\nsubjects = ["client", "endpoint"]',
+        'id = "request.path"\nsubjects = []',
+        "clauses.request.path.subjects: expected client or endpoint, got nothing",
+    ),
+    "rule": (
+        'rule = "window"',
+        'rule = "widnow"',
+        "clauses.timestamp.window.rule: expected a rule that is judged of Timestamp: format, "
+        "required, window, got 'widnow'; did you mean window",
+    ),
+    "rule of another kind": (
+        'parameter = "BackgroundColor"\nrule = "range"',
+        'parameter = "BackgroundColor"\nrule = "known"',
+        "clauses.background-color.range.rule: expected a rule that is judged of BackgroundColor: "
+        "integer, range, required, got 'known'",
+    ),
+    "rule that nobody answers for": (
+        'parameter = "BackgroundColor"\nrule = "range"\n',
+        'parameter = "BackgroundColor"\n',
+        "parameters.BackgroundColor: expected a clause with parameter 'BackgroundColor' and rule "
+        "'range', got nothing",
+    ),
+    "parameter of a clause": (
+        'parameter = "UserPanes.PaneId"\nrule = "range"',
+        'parameter = "UserPanes.PaneID"\nrule = "range"',
+        "clauses.user-panes.pane-id.range.parameter: expected a parameter, got 'UserPanes.PaneID'; "
+        "did you mean UserPanes.PaneId",
+    ),
+    "enumeration without rows": (
+        'rows = [{ value = "camera" }, { value = "shareScreen" }]',
+        "rows = []",
+        "enums.SourceType.rows: expected a row, got nothing",
+    ),
+    "enumeration of nobody": (
+        "[enums.MediaEncode]",
+        "[enums.MediaEncodes]",
+        "parameters.MediaEncode: expected rows in enums.MediaEncode, got nothing; "
+        "did you mean MediaEncodes?",
+    ),
+    "enumeration of nobody, itself": (
+        "[enums.MediaEncode]",
+        "[enums.MediaEncodes]",
+        "enums.MediaEncodes: expected the name of a parameter, got 'MediaEncodes'; "
+        "did you mean MediaEncode",
+    ),
+    "value": (
+        '{ value = "Mixed_Audio" }',
+        '{ valeu = "Mixed_Audio" }',
+        "enums.TaskProfile.rows[6].value: expected a value, got nothing; did you mean valeu",
+    ),
+    "value twice": (
+        '{ value = "Mixed_Audio" }',
+        '{ value = "1IN_Audio" }',
+        "enums.TaskProfile: expected each name once, got 2 of '1IN_Audio'",
+    ),
+    "clause twice": (
+        'id = "request.method.get"',
+        'id = "request.path"',
+        "clauses: expected each name once, got 2 of 'request.path'",
+    ),
+    "layout twice": (
+        "{ id = 11, panes = 9 }",
+        "{ id = 10, panes = 9 }",
+        "layouts: expected each name once, got 2 of '10'",
+    ),
+    "layout": (
+        "{ id = 11, panes = 9 }",
+        "{ id = 11, pains = 9 }",
+        "layouts.built_in[10].pains: expected a known key, got 'pains'; did you mean panes",
+    ),
+    "Code": (
+        'codes = ["InvalidVersion"]',
+        'codes = ["InvalidVersoin"]',
+        "clauses.version.value.codes: expected a Code of an error row, got 'InvalidVersoin'; "
+        "did you mean InvalidVersion",
+    ),
+    "Codes of a table": (
+        'codes = ["service:*"]',
+        'codes = ["servcie:*"]',
+        "clauses.error.service-codes.codes: expected an error table",
+    ),
+    "rule without a Code": (
+        'codes = ["InvalidVersion"]',
+        "",
+        "clauses.version.value.codes: expected a Code to answer with, got nothing",
+    ),
+    "clause about the Code": (
+        'code_clause = "v3.content-sha256.code"',
+        'code_clause = "v3.content-sha25.code"',
+        "code_clause: expected a clause, got 'v3.content-sha25.code'; did you mean "
+        "v3.content-sha256.code",
+    ),
+    "occurs": (
+        'occurs = "sister-operation"',
+        'occurs = "sister-opration"',
+        "errors.StopMPUTask.occurs: expected one of request, on-demand, sister-operation, got "
+        "'sister-opration'; did you mean sister-operation",
+    ),
+    "row of an error table": (
+        '["0x02070101", 400,',
+        '["0x02070101", "400",',
+        "errors.service.compact[0][1]: expected an integer, got '400'",
+    ),
+    "action": (
+        "[errors.StartMPUTask]",
+        "[errors.StartMPUTsak]",
+        "service.action: expected the name of an error table, got 'StartMPUTask'; did you mean "
+        "StartMPUTsak",
+    ),
+    "format": (
+        'default_format = "XML"',
+        'default_format = "XMI"',
+        "signatures.1.0.default_format: expected a format",
+    ),
+    "no TOML": ("[service]", "[service", "2019-05.toml: expected TOML, got "),
+}
+
+
+def error_of(text: str) -> str:
+    """Return what is said of a file."""
+    with pytest.raises(ContractError) as caught:
+        parse(text, file="2019-05.toml")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("before", "after", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_said_with_its_place(before: str, after: str, message: str) -> None:
+    """A message has file, section, entry, what was expected, what came, and what is near."""
+    assert before in TEXT
+    error = error_of(TEXT.replace(before, after, 1))
+    assert error.startswith("2019-05.toml: ")
+    assert message in error
+
+
+def test_all_mistakes_are_said_at_once() -> None:
+    """A file with several mistakes of several sorts is refused once, with each of them."""
+    text = TEXT
+    names = ("kind", "key", "rule", "level of the service", "subject", "Code", "value twice")
+    for name in names:
+        before, after, _ = MISTAKES[name]
+        text = text.replace(before, after, 1)
+    error = error_of(text)
+    assert [name for name in names if MISTAKES[name][2] not in error] == []
+    # A mistake is said where it is, and not again by everything that names its entry.
+    assert len(error.splitlines()) == 1 + len(names) + 1  # the window's clause answers for nothing
+    assert error.startswith("2019-05.toml: 8 things are wrong\n")
+
+
+LINES = [at for at, line in enumerate(TEXT.split("\n")) if " = " in line and line[0] not in "# "]
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.sampled_from(LINES), st.sampled_from(["key", "drop", "3", "true", "[[1]]", "{ x = 1 }"]))
+def test_any_line_spoilt_is_a_plain_error(at: int, how: str) -> None:
+    """A line's key misspelt, its value replaced or itself left out: a contract or ContractError."""
+    lines = TEXT.split("\n")
+    key, _, value = lines[at].partition(" = ")
+    lines[at] = {"key": f"{key}x = {value}", "drop": ""}.get(how, f"{key} = {how}")
+    try:
+        found = parse("\n".join(lines))
+    except ContractError:
+        return
+    assert isinstance(found, Contract)
+    assert how != "key"
+
+
+def test_an_editions_file_that_is_wrong_harms_only_who_loads_it(tmp_path: Path) -> None:
+    """With a broken edition beside it, the default one goes on working, its exceptions too."""
+    (tmp_path / "2031-12.toml").write_text('edition = "2031-12"\n')
+    code = f"""
+        import sys
+        from importlib import resources
+        from pathlib import Path
+
+        files = resources.files
+
+        class Folder:
+            def iterdir(self):
+                yield from files("pytest_rtcmpu.contract").iterdir()
+                yield from Path({str(tmp_path)!r}).iterdir()
+            def joinpath(self, name):
+                here = Path({str(tmp_path)!r}, name)
+                return here if here.exists() else files("pytest_rtcmpu.contract").joinpath(name)
+
+        resources.files = lambda package: Folder()
+        from pytest_rtcmpu import InternalError, contract, errors
+        assert contract.editions() == ("2019-05", "2031-12")
+        assert issubclass(InternalError, errors.StartMPUTaskError)
+        assert errors.error_class("Nobody.Documents.This") is errors.UndocumentedError
+        assert "TaskExisted" in dir(errors)
+        assert not hasattr(errors, "TaskExists")
+        try:
+            contract.load("2031-12")
+        except contract.ContractError as error:
+            print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"2031-12\.toml: \d+ things are wrong\n  title: expected", done.stdout)

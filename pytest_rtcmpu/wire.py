@@ -35,11 +35,9 @@ def parse_pairs(raw: str | bytes) -> list[tuple[str, str]]:
     ``+`` is a space. What is no UTF-8 becomes U+FFFD, as it would at a gateway.
     """
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
-    return [
-        _short_pair(piece) if len(piece) <= _SHORT else _pair(piece)
-        for piece in text.split("&")
-        if piece
-    ]
+    if len(text) <= _SHORT_QUERY:
+        return list(map(_short_pair, filter(None, text.split("&"))))
+    return [_pair(piece) for piece in text.split("&") if piece]
 
 
 def _pair(piece: str) -> tuple[str, str]:
@@ -47,9 +45,10 @@ def _pair(piece: str) -> tuple[str, str]:
     return decode(name), decode(value)
 
 
-#: All but the id, the nonce and the signature of a call is as it was in the one before.
+#: Much of a call is as it was in earlier ones.
 _short_pair = lru_cache(maxsize=2048)(_pair)
-#: Longer ones are not kept: they could fill the memory.
+#: Longer queries are not kept: they could fill the memory.
+_SHORT_QUERY = 4096
 _SHORT = 256
 
 

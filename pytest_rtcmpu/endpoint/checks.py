@@ -12,7 +12,7 @@ from pytest_rtcmpu import rules, wire
 from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal
 from pytest_rtcmpu.endpoint.state import State
 from pytest_rtcmpu.signatures.autopsy.search import Autopsy, autopsy
-from pytest_rtcmpu.signatures.verify import Pair, Verdict, verify_1_0, verify_v3
+from pytest_rtcmpu.signatures.verify import Verdict, verify_1_0, verify_v3
 from pytest_rtcmpu.values.credentials import Secret
 from pytest_rtcmpu.values.redaction import redact_everywhere
 
@@ -121,7 +121,7 @@ def _verdict(exchange: Exchange, secret: Secret) -> Verdict:
     if exchange.signature == "v3":
         return verify_v3(
             exchange.request,
-            _query(exchange),
+            exchange.query,
             secret=secret,
             authorization=exchange.authorization,
         )
@@ -133,15 +133,10 @@ def _verdict(exchange: Exchange, secret: Secret) -> Verdict:
     )
 
 
-def _query(exchange: Exchange) -> Sequence[Pair]:
-    """What of a request's parameters stands in its query."""
-    return wire.parse_pairs(exchange.request.query)
-
-
 def _autopsy(state: State, exchange: Exchange, secret: Secret) -> Autopsy:
     return autopsy(
         exchange.request,
-        exchange.pairs if exchange.signature == "1.0" else _query(exchange),
+        exchange.pairs if exchange.signature == "1.0" else exchange.query,
         kind=exchange.signature,
         access_key_id=exchange.common["AccessKeyId"],
         secret=secret,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,6 +43,7 @@ class Exchange:
     """A request on its way through the checks.
 
     pairs: its decoded parameters, in order, duplicates too.
+    query: those of them that stand in the query.
     common: the common parameters by name, under V3 those that stand in headers.
     authorization: V3's header, taken apart, where it can be.
     moment: what its Timestamp says, once that is known.
@@ -51,6 +53,7 @@ class Exchange:
 
     request: Request
     pairs: Pairs
+    query: Pairs
     signature: SignatureKind
     common: dict[str, str]
     authorization: Authorization | None
@@ -69,22 +72,25 @@ def open_exchange(
     request: Request, contract: Contract, *, now: datetime, explain: bool
 ) -> Exchange:
     """Decode what came; nothing is judged yet."""
-    pairs = wire.request_pairs(request)
+    query = wire.parse_pairs(request.query)
+    pairs = [*query, *wire.parse_pairs(request.body)] if wire.is_form(request) else query
     common = dict(reversed(pairs))  # of a name sent twice the first counts
-    header = request.header("authorization") or ""
-    scheme = contract.signatures["v3"]
+    carriers = contract.signatures["v3"].headers
+    headers = {name.lower(): value for name, value in reversed(request.headers)}
+    header = headers.get("authorization", "")
     authorization: Authorization | None = None
     signature: SignatureKind = "1.0"
     if header.startswith("ACS3-") or (
-        "Signature" not in common and request.header(scheme.headers["Action"]) is not None
+        "Signature" not in common and carriers["Action"].lower() in headers
     ):
         signature = "v3"
-        authorization = _v3_common(request, header, common, contract)
+        authorization = _v3_common(headers, carriers, common)
     default = contract.signatures[signature].default_format
     wanted = common.get("Format", default).upper()
     return Exchange(
         request=request,
         pairs=pairs,
+        query=query,
         signature=signature,
         common=common,
         authorization=authorization,
@@ -95,15 +101,20 @@ def open_exchange(
 
 
 def _v3_common(
-    request: Request, header: str, common: dict[str, str], contract: Contract
+    headers: Mapping[str, str], carriers: Mapping[str, str], common: dict[str, str]
 ) -> Authorization | None:
-    """S4: under V3 the envelope stands in headers."""
+    """S4: under V3 the envelope stands in headers.
+
+    headers: values by lower-case name.
+    carriers: which header carries which common parameter.
+    """
+    header = headers.get("authorization", "")
     reply_format = common.get("Format")
     common.clear()
     if reply_format is not None:
         common["Format"] = reply_format
-    for name, carrier in contract.signatures["v3"].headers.items():
-        value = request.header(carrier)
+    for name, carrier in carriers.items():
+        value = headers.get(carrier.lower())
         if value is not None:
             common[name] = value.strip()
     algorithm = header.partition(" ")[0]

@@ -40,8 +40,14 @@ def _twice(pair: Pair) -> str:
     return f"{_encode(pair[0], _TWICE)}%3D{_encode(pair[1], _TWICE)}"
 
 
-#: All but the id, the nonce and the signature of a call is as it was in the one before.
+def _once(pair: Pair) -> str:
+    return f"{_encode(pair[0], _ONCE)}={_encode(pair[1], _ONCE)}"
+
+
+#: Much of a call is as it was in earlier ones.
+_short_once = lru_cache(maxsize=2048)(_once)
 _short_twice = lru_cache(maxsize=2048)(_twice)
+#: Pairs with more characters are not kept: they could fill the memory.
 _SHORT = 256
 
 
@@ -93,12 +99,14 @@ def string_to_sign_1_0(pairs: Sequence[Pair], *, method: str) -> str:
     """Return what signature 1.0 signs for these decoded pairs, ``Signature`` left out."""
     # S2 111551: sorted by name, "不包括 Signature", then METHOD & %2F & percentEncode(query): the
     # "=" and "&" of the query come out as %3D and %26. Code points sort as UTF-8 bytes do.
-    query = "%26".join([_signed(pair) for pair in sorted(pairs) if pair[0] != "Signature"])
+    query = "%26".join(
+        [
+            _short_twice(pair) if len(pair[0]) + len(pair[1]) <= _SHORT else _twice(pair)
+            for pair in sorted(pairs)
+            if pair[0] != "Signature"
+        ]
+    )
     return f"{method}&%2F&{query}"
-
-
-def _signed(pair: Pair) -> str:
-    return _short_twice(pair) if len(pair[0]) + len(pair[1]) <= _SHORT else _twice(pair)
 
 
 def signature_1_0(signed: str, secret: Secret) -> str:
@@ -209,7 +217,10 @@ def verify_v3(
     lines = [request.method, request.path or "/"]
     lines.append(
         "&".join(
-            [f"{_encode(name, _ONCE)}={_encode(value, _ONCE)}" for name, value in sorted(query)]
+            [
+                _short_once(pair) if len(pair[0]) + len(pair[1]) <= _SHORT else _once(pair)
+                for pair in sorted(query)
+            ]
         )
     )
     lines += [f"{name}:{values.get(name, '')}" for name in names]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -85,8 +85,8 @@ class Collected:
     repeated: list[str] = field(default_factory=list)
     #: (silence id, name) of what could not be gathered.
     open: list[tuple[str, str]] = field(default_factory=list)
-    #: All that a judgement depends on: names and values, of free texts only whether they are there.
-    essence: list[str] = field(default_factory=list)
+    #: All that a judgement depends on: names and values, ``None`` for all that are judged alike.
+    essence: list[str | None] = field(default_factory=list)
 
 
 def as_pairs(pairs: Pairs | Mapping[str, str]) -> Pairs:
@@ -111,8 +111,8 @@ class _Place:
     index: int = 0
     item_field: str = ""
     silence: str = ""
-    #: Any text will do, as long as there is one.
-    is_free: bool = False
+    #: Which texts are all judged alike, and whatever else was sent, where there are such.
+    is_alike: Callable[[str], bool] | None = None
 
 
 def _place(name: str, contract: Contract) -> _Place | None:
@@ -120,7 +120,7 @@ def _place(name: str, contract: Contract) -> _Place | None:
     parameter = contract.parameters_by_wire_name.get(name)
     if parameter is not None:
         silence = "silence.bare-list" if parameter.bases else ""
-        return _Place(parameter, silence=silence, is_free=parameter.kind == "string")
+        return _Place(parameter, silence=silence, is_alike=_alike(parameter))
     top, _, rest = name.partition(".")
     parameter = contract.parameters_by_wire_name.get(top)
     if parameter is None or not parameter.bases:
@@ -130,10 +130,20 @@ def _place(name: str, contract: Contract) -> _Place | None:
         return _Place(parameter, silence="silence.list-index")
     if parameter.kind == "struct-list":
         silence = "" if dot else "silence.bare-list"
-        is_free = any(f.name == item_field and f.kind == "string" for f in parameter.fields)
+        found = [_alike(part) for part in parameter.fields if part.name == item_field]
+        is_alike = found[0] if found else None
     else:
-        silence, is_free = "silence.list-index" if dot else "", False
-    return _Place(parameter, int(index), item_field, silence, is_free)
+        silence, is_alike = "silence.list-index" if dot else "", None
+    return _Place(parameter, int(index), item_field, silence, is_alike)
+
+
+def _alike(parameter: Parameter) -> Callable[[str], bool] | None:
+    """Return what tells the texts of a parameter that are all good, and need no note."""
+    if parameter.kind == "string":
+        return bool
+    if parameter.kind == "url":
+        return partial(_is_plain_url, parameter.schemes)
+    return None
 
 
 #: The longest name, and how many, that are kept with their places.
@@ -149,7 +159,7 @@ class _Known:
         rows = {p.name: p.values for p in contract.parameters}
         self.places: dict[str, _Place | None] = {}
         #: Calls differ by their ids; what else they say is mostly what the one before has said.
-        self.judgements: dict[tuple[str, ...], Judgement] = {}
+        self.judgements: dict[tuple[str | None, ...], Judgement] = {}
         #: Value of TaskProfile or MediaEncode → the lines of its picture, 0 for audio only.
         self.lines = {
             name: {str(row.value): _lines(row) for row in rows.get(name, ())}
@@ -193,7 +203,8 @@ def collect(pairs: Iterable[tuple[str, str]], contract: Contract) -> Collected:
         if place is None:
             continue
         parameter = place.parameter
-        essence += (name, "…" if place.is_free and value else value)
+        is_alike = place.is_alike
+        essence += (name, None if is_alike is not None and is_alike(value) else value)
         if place.silence:
             found.open.append((place.silence, name))
         elif parameter.kind == "struct-list":
@@ -298,9 +309,23 @@ def _within(value: int, minimum: int | None, maximum: int | None) -> bool:
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?#]*)([^?#]*))?.*", re.DOTALL)
 
 
-def _url(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Problems:
+def _url_parts(text: str) -> tuple[str, bool]:
+    """Return the scheme, and whether there are a host and a path that is not empty."""
     match = _URL.fullmatch(text)
-    scheme = match[1].lower() if match else ""
+    if match is None:
+        return "", False
+    host = (match[2] or "").rpartition("@")[2].partition(":")[0]
+    return match[1].lower(), bool(host and match[3])
+
+
+def _is_plain_url(schemes: Sequence[str], text: str) -> bool:
+    """Whether :func:`_url` has nothing to say of a text."""
+    scheme, is_whole = _url_parts(text)
+    return is_whole and scheme in schemes
+
+
+def _url(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Problems:
+    scheme, is_whole = _url_parts(text)
     if scheme not in p.schemes:
         if scheme in {f"{known}s" for known in p.schemes}:
             run.note("silence.rtmps", path, shown(text))
@@ -308,8 +333,7 @@ def _url(run: _Judging, p: Parameter, name: str, path: str, text: str) -> Proble
             expected = f"a URL with scheme {' or '.join(p.schemes)}"
             return (run.problem("scheme", name, path, expected, shown(text)),)
     # "StreamURL is valid when it is an absolute rtmp:// URL with a host and a non-empty path."
-    host = (match[2] or "").rpartition("@")[2].partition(":")[0] if match else ""
-    if match is None or not host or not match[3]:
+    if not is_whole:
         expected = "an absolute URL with host and path"
         return (run.problem("url", name, path, expected, shown(text)),)
     return ()
@@ -377,7 +401,7 @@ def judge_collected(found: Collected, contract: Contract) -> Judgement:
     judgement = judgements.get(essence)
     if judgement is None:
         judgement = _judge(found, contract)
-        if len(essence) <= _MOST_TEXTS and sum(map(len, essence)) <= _MOST_CHARACTERS:
+        if len(essence) <= _MOST_TEXTS and sum(map(len, filter(None, essence))) <= _MOST_CHARACTERS:
             if len(judgements) >= _MOST_JUDGEMENTS:
                 judgements.clear()
             judgements[essence] = judgement

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -344,3 +346,23 @@ def test_an_integer_is_judged_by_its_value(number: int) -> None:
     assert broken(pairs(BackgroundColor=str(number))) == (
         [] if right else [("BackgroundColor", "background-color.range")]
     )
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["StreamURL", "ChannelId", "UserPanes__0__UserId"]),
+            st.sampled_from(
+                ["rtmp://h/p", "rtmp://other/p?q", "rtmps://h/p", "http://h/p", "rtmp://h", "…", ""]
+            ),
+        ),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_a_judgement_does_not_depend_on_the_ones_before_it(changes: list[tuple[str, str]]) -> None:
+    """What is kept of earlier judgements gives what judging anew would give."""
+    contract = replace(CONTRACT)  # about which nothing is known yet
+    for name, value in changes:
+        sent = pairs(**{name: value})
+        assert judge(sent, contract) == judge(sent, replace(CONTRACT))

@@ -85,12 +85,12 @@ def whole(shape: Shape, calls: int) -> tuple[list[Send], list[Send]]:
 
 
 def seconds(calls: list[Send]) -> float:
-    """Return how long it takes to make them."""
+    """Return the CPU time it takes to make them, which others do not lengthen."""
     with requests.Session() as session:
-        began = time.perf_counter()
+        began = time.process_time()
         for call in calls:
             call(session)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
 
 def main() -> int:

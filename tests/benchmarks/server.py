@@ -6,7 +6,8 @@
 Every server runs in a process of its own and gets signed requests of the same four shapes from the
 same client, in turns, so that a busy machine is as busy for one as for the other. ``ours`` is
 ``rtcmpu serve``: signature, rules, state and record. ``floor`` is the same HTTP layer answering a
-constant. What counts is the ratio of the two in each round.
+constant. What counts are the ratios in each round; where others use the machine's cores, those of
+the servers' CPU time say more than those of the rates.
 """
 
 from __future__ import annotations
@@ -249,7 +250,10 @@ def main() -> int:
         f"{given.rounds} rounds of {given.calls} calls, {given.connections} connections at a time, "
         f"Python {sys.version.split()[0]}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}\n"
     )
-    print(f"{'':<40}{'calls/s':>8}{'CPU µs':>8}{'of floor':>9}{'× pytest-httpserver':>20}")
+    print(
+        f"{'':<40}{'calls/s':>8}{'CPU µs':>8}{'of floor':>9}"
+        f"{'× pytest-httpserver':>20}{'by CPU':>8}"
+    )
     shares, times = [], []
     for shape in SHAPES:
         name = shape.name
@@ -258,6 +262,7 @@ def main() -> int:
         print(
             f"{name:<40}{statistics.median(mine.rates[name]):>8,.0f}"
             f"{statistics.median(mine.cpu[name]):>8.0f}{shares[-1]:>9.0%}{times[-1]:>20.1f}"
+            f"{median_ratio(other.cpu[name], mine.cpu[name]):>8.1f}"
         )
     first = SHAPES[0].name
     level = min(

@@ -7,7 +7,7 @@ Client("id", "secret")  # refuse: arg-type
 Client(Credentials("id", "secret")).start_mpu_task("task")  # refuse: arg-type
 Client(Credentials("id", "secret")).stop()  # refuse: attr-defined
 Credentials("id")  # refuse: call-arg
-UserPane(0, "user")  # refuse: call-arg
+UserPane(user_id="user", source_type="camera")  # refuse: call-arg
 rgb("0", 0, 0)  # refuse: arg-type
 Endpoint().handle(b"GET / HTTP/1.1")  # refuse: arg-type
 contract.load().clause("media-encode.zero").level = "reading"  # refuse: misc

@@ -115,11 +115,15 @@ __all__ = [  # noqa: RUF022 - in the order of the modules above
 ]
 
 
+__version__: str  # out of the installed package's metadata, when asked for
+
 if not TYPE_CHECKING:  # a type checker would take it for the type of every submodule
 
     def __getattr__(name: str) -> object:
         if name in _HOME_OF:
             return getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        if name == "__version__":
+            return importlib.import_module("importlib.metadata").version("pytest-rtcmpu")
         if name in ("contract", "errors", "faults", "strategies", "testing"):
             return importlib.import_module(f"{__name__}.{name}")
         if name[:1].isupper():

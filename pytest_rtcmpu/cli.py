@@ -22,6 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import pytest_rtcmpu
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import PHASES, CannotRun, Phase, Run, SubjectRun
 from pytest_rtcmpu.contract import ContractError
@@ -53,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="\n".join(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    version = f"%(prog)s {pytest_rtcmpu.__version__}"
+    parser.add_argument("--version", action="version", version=version)
     parser.add_argument("command", choices=COMMANDS, help="see below")
     given = parser.parse_args(arguments[:1])
     if argv is None:

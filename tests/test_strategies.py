@@ -219,7 +219,10 @@ def test_boundaries_are_likely() -> None:
         found = list(holds)
         return sum(found) / len(found)
 
-    assert {0, 255, 65280, 16711680, 16777215} <= {task.background_color for task in tasks}
+    # Alone: one task has so much else to draw that which of the five come up is the seed's affair.
+    colors = {0, 255, 65280, 16711680, 16777215}
+    assert colors <= set(sample(strategies.background_colors()))
+    assert share(t.background_color in colors for t in tasks) > 0.1
     assert share(t.media_encode == 0 for t in tasks) > 0.1
     assert share(len(t.user_panes) >= 10 for t in tasks) > 0.25
     assert share(not t.user_panes for t in tasks) > 0.03

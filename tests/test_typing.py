@@ -1,0 +1,36 @@
+"""What type checkers of our users see: mypy reads tests/typing/ as code outside the package.
+
+There ``assert_type`` says what must be known, and ``# refuse: code`` marks what must be an error.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).with_name("typing")
+
+
+def _errors(path: Path, cwd: Path, cache: Path) -> set[tuple[int, str]]:
+    # From elsewhere, so that it reads the package as it is installed, with its py.typed.
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file=",
+         f"--cache-dir={cache}", path],
+        cwd=cwd, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr
+    found = re.findall(r"^[^\n]*?:(\d+): error: [^\n]*\[([\w-]+)\]$", done.stdout, re.MULTILINE)
+    assert len(found) == done.stdout.count(": error: "), done.stdout
+    return {(int(line), code) for line, code in found}
+
+
+@pytest.mark.parametrize("name", ["right.py", "wrong.py"])
+def test_what_a_type_checker_says(name: str, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    """Public names have the types that users rely on, and their misuse is an error."""
+    path = FOLDER / name
+    cache = pytestconfig.rootpath / ".mypy_cache" / "users"
+    lines = enumerate(path.read_text("utf-8").splitlines(), start=1)
+    marks = ((number, line.partition("# refuse: ")[2]) for number, line in lines)
+    assert _errors(path, tmp_path, cache) == {mark for mark in marks if mark[1]}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pytest_rtcmpu import rules, wire
 from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal
 from pytest_rtcmpu.endpoint.state import State
-from pytest_rtcmpu.signatures.autopsy.search import Autopsy, autopsy
+from pytest_rtcmpu.signatures.autopsy import Autopsy, autopsy
 from pytest_rtcmpu.signatures.verify import Verdict, verify_1_0, verify_v3
 from pytest_rtcmpu.values.credentials import Secret
 from pytest_rtcmpu.values.redaction import redact_everywhere
@@ -146,6 +146,7 @@ def _autopsy(state: State, exchange: Exchange, secret: Secret) -> Autopsy:
             for name, (other, _) in state.keys.items()
             if name != exchange.common["AccessKeyId"]
         ],
+        memory=state.autopsies,
     )
 
 

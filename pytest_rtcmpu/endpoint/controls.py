@@ -12,6 +12,7 @@ from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow
 from pytest_rtcmpu.endpoint.record import Call, once
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State
 from pytest_rtcmpu.model import StartMPUTask
+from pytest_rtcmpu.signatures.autopsy import Memory
 from pytest_rtcmpu.values.credentials import Credentials, Secret
 
 
@@ -26,7 +27,7 @@ class Controls:
         max_calls: int,
     ) -> None:
         self._lock = threading.RLock()
-        self._original = (contract, keys, now, max_calls)
+        self._original = (contract, keys, now, max_calls, Memory())
         self.reset()
 
     def reset(self) -> None:

@@ -11,7 +11,7 @@ from pytest_rtcmpu.contract import Clause, Contract
 from pytest_rtcmpu.endpoint.record import SignatureKind
 from pytest_rtcmpu.endpoint.state import AskedAnswer
 from pytest_rtcmpu.rules import Note, Pairs, Problem
-from pytest_rtcmpu.signatures.autopsy.search import Autopsy
+from pytest_rtcmpu.signatures.autopsy import Autopsy
 from pytest_rtcmpu.signatures.verify import Authorization, parse_authorization
 from pytest_rtcmpu.values.messages import Request
 

@@ -13,7 +13,7 @@ from pytest_rtcmpu.contract import Clause, Contract
 from pytest_rtcmpu.errors import InvalidTask
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.rules import Note, Pairs, Problem
-from pytest_rtcmpu.signatures.autopsy.search import Autopsy
+from pytest_rtcmpu.signatures.autopsy import Autopsy
 from pytest_rtcmpu.values.messages import Request, Response
 
 SignatureKind = Literal["1.0", "v3"]

@@ -25,7 +25,7 @@ from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal, open_ex
 from pytest_rtcmpu.endpoint.record import MOST_CALLS, Answer, Call, SignatureKind
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Spoil
 from pytest_rtcmpu.errors import RTCMPUWarning, SignatureWarning, SilenceWarning
-from pytest_rtcmpu.signatures.autopsy.search import Autopsy
+from pytest_rtcmpu.signatures.autopsy import Autopsy
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from pytest_rtcmpu.contract import Contract, ErrorRow
 from pytest_rtcmpu.endpoint.record import Record
+from pytest_rtcmpu.signatures.autopsy import Memory
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.messages import Request, Response
 
@@ -66,6 +67,7 @@ class State:
     keys: each access key and whether it is active, by its AccessKeyId.
     tasks: the requests that started the tasks that exist, by (AppId, TaskId).
     asked: what a test has asked the next calls to be answered with, in that order.
+    autopsies: what explained earlier signatures; it changes no reply, and outlives a reset.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class State:
         keys: Mapping[str, tuple[Credentials, bool]],
         now: Clock | datetime | None,
         max_calls: int,
+        autopsies: Memory,
     ) -> None:
         self.contract = contract
         self.keys = dict(keys)
@@ -81,6 +84,7 @@ class State:
         self.nonces = Nonces()
         self.record = Record(max_calls)
         self.asked: deque[AskedAnswer | AskedFault] = deque()
+        self.autopsies = autopsies
         self.set_clock(now)
         common = contract.common_parameters
         needed = [p.name for p in common if p.required]

@@ -43,18 +43,8 @@ from pytest_rtcmpu.checks.client.judges.parameters import (
 )
 from pytest_rtcmpu.checks.client.scenarios import Judge, Observation
 from pytest_rtcmpu.contract import Clause, Contract, ContractError
+from pytest_rtcmpu.signatures.autopsy import ENCODING_CAUSES
 from pytest_rtcmpu.strategies.defects import WRONG_VALUES
-
-_ENCODING = (
-    "plus-for-space",
-    "tilde-encoded",
-    "asterisk-raw",
-    "double-encoding",
-    "charset",
-    "reserved-raw",
-    "slash-raw",
-    "lower-case-hex",
-)
 
 #: The clauses that have a judge of their own.
 _OWN: tuple[Check[Observation], ...] = (
@@ -81,7 +71,7 @@ _OWN: tuple[Check[Observation], ...] = (
             ("empty-left-out",), lambda s: any(not value for _, value in s.call.pairs)
         ),
     ),
-    Check(clause="signature.encoding", judge=signed_without(_ENCODING, has_odd_characters)),
+    Check(clause="signature.encoding", judge=signed_without(ENCODING_CAUSES, has_odd_characters)),
     Check(clause="nonce.unique", judge=fresh_nonce),
     Check(clause="security-token.signed", judge=token_signed),
     Check(clause="secret.never-sent", judge=secret_nowhere),

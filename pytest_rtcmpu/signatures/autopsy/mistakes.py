@@ -707,7 +707,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         id="empty-without-equals",
-        stage="encoded",
+        stage="sorted",
         text='empty parameters without "=": the client signed a parameter without a value as its'
         " name alone; sign it as name=.",
         deviate=_set(join=lambda pair: joined(pair) if pair[1] else pair[0]),
@@ -986,3 +986,6 @@ MISTAKES: tuple[Mistake, ...] = (
         deviate=_swapped,
     ),
 )
+
+#: The ids of the causes that say how characters were encoded before signing.
+ENCODING_CAUSES = frozenset(mistake.id for mistake in MISTAKES if mistake.stage == "encoded")

@@ -409,6 +409,15 @@ def _find(
     )
 
 
+@dataclass(slots=True)
+class Memory:
+    """What was found for earlier requests: tried first for the next one, which makes it cheap.
+
+    One for each run, and not for two threads at once. It changes how long an autopsy takes, never
+    what counts as proven.
+    """
+
+
 # --- what is shown ---------------------------------------------------------------------------
 
 
@@ -481,6 +490,7 @@ def autopsy(
     signature: str | None = None,
     candidates: Mapping[str, Sequence[str]] | None = None,
     other_secrets: Sequence[tuple[str, Secret]] = (),
+    memory: Memory | None = None,
 ) -> Autopsy:
     """Find out why a signature does not verify.
 
@@ -491,6 +501,7 @@ def autopsy(
     candidates: by parameter (or lower-case header) name, values it may have had when it was
         signed.
     other_secrets: (AccessKeyId, secret) of other known keys.
+    memory: of the autopsies before in the same run.
 
     No ``causes`` means that the signature verifies.
     """

@@ -336,7 +336,9 @@ def _as_on_the_wire(case: Case, plan: Plan) -> Iterator[Variant]:
 
 
 def _plus_sent_raw(case: Case, plan: Plan) -> list[Variant]:
-    if not any("+" in text for pair in case.raw for text in pair):
+    texts = [text for pair in case.raw for text in pair]
+    # Whoever writes a "+" as %2B elsewhere means a space by it here.
+    if not any("+" in text for text in texts) or any("%2b" in text.lower() for text in texts):
         return []
     pairs = tuple((unquote(name), unquote(value)) for name, value in case.raw)
     return [(plan.but(pairs=pairs), "")]
@@ -393,11 +395,14 @@ ENCODINGS: tuple[Encoding | Mistake, ...] = (
         " the very text that is sent.",
         deviate=_normal_forms,
     ),
-    Mistake(
-        id="as-on-the-wire",
-        stage="encoded",
-        text="signed as sent: the client signed the query as it stands on the wire; make the"
-        " canonical form from the decoded names and values.",
-        deviate=_as_on_the_wire,
-    ),
+)
+
+#: Named after the orders: a query that is sent as it should be signed, but for its order, is one
+#: that was not sorted.
+AS_SENT = Mistake(
+    id="as-on-the-wire",
+    stage="encoded",
+    text="signed as sent: the client signed the query as it stands on the wire; make the"
+    " canonical form from the decoded names and values.",
+    deviate=_as_on_the_wire,
 )

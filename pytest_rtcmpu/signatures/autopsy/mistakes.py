@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_rtcmpu.signatures.autopsy.encoding import ENCODER_CAUSES, ENCODINGS, Encoding
+from pytest_rtcmpu.signatures.autopsy.encoding import AS_SENT, ENCODER_CAUSES, ENCODINGS, Encoding
 from pytest_rtcmpu.signatures.autopsy.headers import HEADERS
 from pytest_rtcmpu.signatures.autopsy.keys import KEYS
 from pytest_rtcmpu.signatures.autopsy.orders import ORDERS
@@ -14,6 +14,7 @@ from pytest_rtcmpu.signatures.autopsy.texts import TEXTS
 MISTAKES: tuple[Mistake | Encoding, ...] = (
     *ENCODINGS,
     *ORDERS,
+    AS_SENT,
     *HEADERS,
     *TEXTS,
     *KEYS,

@@ -308,7 +308,7 @@ def each(*deviations: Deviate) -> Deviate:
 
 def put(detail: str = "", **changes: object) -> Deviate:
     """Deviate by replacing fields of the plan."""
-    return lambda case, plan: [(plan.but(**changes), detail)]  # type: ignore[arg-type]
+    return lambda case, plan: [(plan.but(**changes), detail)]
 
 
 def map_pairs(change: Callable[[Pair], Pair | None], detail: str = "") -> Deviate:

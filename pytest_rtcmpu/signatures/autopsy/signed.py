@@ -23,6 +23,7 @@ from pytest_rtcmpu.signatures.autopsy.values import (
     other_moments,
     other_names,
     other_values,
+    usual_times,
     usual_values,
 )
 from pytest_rtcmpu.signatures.verify import Pair
@@ -127,6 +128,12 @@ def _lost(plan: Plan, name: str, value: str) -> Variant:
     return plan.but(pairs=(*plan.pairs, (name, value))), detail
 
 
+def _usually_not_sent(case: Case, plan: Plan) -> Iterator[Variant]:
+    for name, values in _may_be_absent(case, plan).items():
+        for value in dict.fromkeys((*values[:3], *NOTHING[:2])):
+            yield _lost(plan, name, value)
+
+
 def _not_sent(case: Case, plan: Plan) -> Iterator[Variant]:
     for name, values in _may_be_absent(case, plan).items():
         for value in dict.fromkeys((*values, *NOTHING, *_EXTRA_VALUES)):
@@ -162,6 +169,12 @@ def _was(name: str, was: str, came: str) -> str:
 def _usually_changed(case: Case, plan: Plan) -> Iterator[Variant]:
     for at, (name, value) in enumerate(plan.pairs):
         for other in usual_values(value):
+            yield _with(plan, at, (name, other)), _was(name, other, value)
+
+
+def _time_changed(case: Case, plan: Plan) -> Iterator[Variant]:
+    for at, (name, value) in enumerate(plan.pairs):
+        for other in usual_times(value):
             yield _with(plan, at, (name, other)), _was(name, other, value)
 
 
@@ -253,6 +266,12 @@ SIGNED: tuple[Mistake, ...] = (
         deviate=_one_of_duplicates,
     ),
     Mistake(
+        id="parameter-changed",
+        stage="received pairs",
+        text=_CHANGED,
+        deviate=_time_changed,
+    ),
+    Mistake(
         id="parameter-not-signed",
         stage="received pairs",
         text="parameter not signed: {} added after signing; sign every parameter that is sent,"
@@ -285,8 +304,15 @@ SIGNED: tuple[Mistake, ...] = (
         id="parameter-changed",
         stage="received pairs",
         text="parameter changed after signing: {}; send every parameter that was signed.",
-        deviate=_not_sent,
+        deviate=_usually_not_sent,
         rare=True,
+    ),
+    Mistake(
+        id="parameter-changed",
+        stage="received pairs",
+        text="parameter changed after signing: {}; send every parameter that was signed.",
+        deviate=_not_sent,
+        pairs_up=False,
     ),
     Mistake(
         id="parameter-changed",
@@ -311,18 +337,18 @@ SIGNED: tuple[Mistake, ...] = (
         pairs_up=False,
     ),
     Mistake(
+        id="parameter-changed",
+        stage="received pairs",
+        text=_CHANGED,
+        deviate=_moved,
+        pairs_up=False,
+    ),
+    Mistake(
         id="parameter-not-signed",
         stage="received pairs",
         text="parameters not signed: {} added after signing; sign every parameter that is sent,"
         " save Signature itself.",
         deviate=_several_left_out,
-        pairs_up=False,
-    ),
-    Mistake(
-        id="parameter-changed",
-        stage="received pairs",
-        text=_CHANGED,
-        deviate=_moved,
         pairs_up=False,
     ),
 )

@@ -119,10 +119,20 @@ def usual_values(value: str) -> tuple[str, ...]:
     # Half of what breaks in two places at once is a missing value, a space, or a number's form.
     found = [*NOTHING[:4], value.strip(), f"{value} ", f"{value}\n", unquote(value), quote(value)]
     found += [*_numbers(value)][:4]
+    return tuple(dict.fromkeys(one for one in found if one != value))
+
+
+def usual_times(value: str) -> tuple[str, ...]:
+    """Return what a time most likely was: in another form, or in China's time zone or from it."""
     moment = _moment(value)
-    if moment is not None:
-        found += [*_spellings(moment)][1:8]
-        found += [f"{moment + timedelta(hours=hours):{_TO_SECONDS}}Z" for hours in (8, -8)]
+    if moment is None:
+        return ()
+    found = [*_spellings(moment)][:9]
+    for hours in (8, -8):
+        try:
+            found.append(f"{moment + timedelta(hours=hours):{_TO_SECONDS}}Z")
+        except OverflowError:
+            continue
     return tuple(dict.fromkeys(one for one in found if one != value))
 
 

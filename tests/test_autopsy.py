@@ -600,7 +600,27 @@ MISTAKES_V3 = [
     ("canonical-not-hashed", {"to_sign": same}),
     ("canonical-not-hashed", {"to_sign": lambda text: f"ACS3-HMAC-SHA256\n{text}"}),
     ("canonical-not-hashed", {"to_sign": lambda text: hash_of(text.encode())}),
+    ("carriage-returns", {"request_edit": lambda text: text.replace("\n", "\r\n")}),
+    ("carriage-returns", {"to_sign": lambda t: f"ACS3-HMAC-SHA256\r\n{hash_of(t.encode())}"}),
+    ("hash-upper-case", {"payload": hash_of(BODY).upper()}),
+    ("hash-upper-case", {"to_sign": lambda t: f"ACS3-HMAC-SHA256\n{hash_of(t.encode()).upper()}"}),
+    ("header-added", {"lines": lambda lines: sorted([*lines, ("accept", "application/json")])}),
+    (
+        "header-changed",
+        {
+            "lines": lambda lines: [
+                (n, "rtc.cn-shanghai.aliyuncs.com" if n == "host" else v) for n, v in lines
+            ]
+        },
+    ),
+    ("header-changed", {"lines": lambda lines: [(n, v.lower()) for n, v in lines]}),
+    ("header-lines-otherwise", {"shown": lambda names: names.replace(";", ",")}),
+    ("other-body-hash", {"payload": hash_of(BODY + b"\n")}),
+    ("algorithm-line", {"to_sign": lambda text: f"HMAC-SHA256\n{hash_of(text.encode())}"}),
+    ("wrong-method", {"method": "post"}),
+    ("path-encoded", {"path": "//"}),
     ("key-with-ampersand", {"key": "{}&"}),
+    ("secret-empty", {"key": "undefined"}),
     ("secret-whitespace", {"key": "{}\n"}),
     ("access-key-id-as-secret", {"key": "testid"}),
     ("secret-empty", {"key": ""}),
@@ -837,8 +857,12 @@ def test_server_string_to_sign_is_the_verifiers(pairs):
 
 
 def test_every_mistake_is_tested():
-    """Each mistake of the table has a client in this file that makes it."""
-    text = Path(__file__).read_text(encoding="utf-8")
+    """Each mistake of the table has a client here, or among the real signers, that makes it."""
+    here = Path(__file__)
+    text = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (here, here.with_name("test_autopsy_signers.py"))
+    )
     assert [id for id in sorted(CAUSES) if f'"{id}"' not in text] == []
 
 

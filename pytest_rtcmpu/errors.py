@@ -76,12 +76,13 @@ class UnreadableReply(RTCMPUError):
 class APIError(RTCMPUError):
     """A reply that carries a Code, whatever its HTTP status.
 
-    code: the Code of the reply.
-    message: the Message of the reply.
-    http_status: the HTTP status it came with.
-    request_id: the RequestId of the reply, or ``None`` when it had none.
-    error_ids: the documented ids of that Code (they are not on the wire), such as 0x07100001.
-    meaning: what the documentation says the Code means, or ``None`` for an undocumented one.
+    Args:
+        code: the Code of the reply.
+        message: the Message of the reply.
+        http_status: the HTTP status it came with.
+        request_id: the RequestId of the reply, or ``None`` when it had none.
+        error_ids: the documented ids of that Code (they are not on the wire), such as 0x07100001.
+        meaning: what the documentation says the Code means, or ``None`` for an undocumented one.
     """
 
     def __init__(

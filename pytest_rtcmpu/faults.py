@@ -25,7 +25,8 @@ from pytest_rtcmpu.values.messages import Response
 class Fault:
     """A named function that spoils a reply.
 
-    handled: whether the service has handled the request by then, unless ``spoil_next`` says so.
+    Attributes:
+        handled: whether the service has handled the request by then, unless ``spoil_next`` says so.
     """
 
     name: str

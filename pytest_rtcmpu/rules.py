@@ -90,7 +90,11 @@ class Collected:
 
 
 def as_pairs(pairs: Pairs | Mapping[str, str]) -> Pairs:
-    """Return (name, value) pairs; a mapping's items are such. Raises TypeError for what is none."""
+    """Return (name, value) pairs; a mapping's items are such.
+
+    Raises:
+        TypeError: for what is none.
+    """
     listed = tuple(pairs.items()) if isinstance(pairs, Mapping) else tuple(pairs)
     for pair in listed:
         if not isinstance(pair, tuple | list) or len(pair) != 2:

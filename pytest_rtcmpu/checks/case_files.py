@@ -83,7 +83,11 @@ def _case(finding: Finding, target: Target, seed: int, node: str) -> Case:
 
 
 def save(folder: Path, named: Iterable[tuple[str, Case]]) -> list[Path]:
-    """Write cases and return their paths. Raises CannotRun when they cannot be written."""
+    """Write cases and return their paths.
+
+    Raises:
+        CannotRun: when they cannot be written.
+    """
     paths = []
     for name, case in named:
         try:
@@ -100,7 +104,11 @@ def save(folder: Path, named: Iterable[tuple[str, Case]]) -> list[Path]:
 
 
 def read(path: str | os.PathLike[str]) -> Case:
-    """Return a saved case. Raises CannotRun for what is none."""
+    """Return a saved case.
+
+    Raises:
+        CannotRun: for what is none.
+    """
     try:
         data = records.parse(records.read_text(path))
         if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:

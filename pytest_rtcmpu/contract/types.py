@@ -70,9 +70,11 @@ class Level:
 class Clause:
     """One checkable rule.
 
-    codes: the Codes that may answer a breach; the first is the one this kit's endpoint sends.
-    code_clause: the clause about the Code, where being refused and the Code are not equally sure.
-    breach: ``failure`` or ``report``; the level's, unless the clause itself decides.
+    Attributes:
+        codes: the Codes that may answer a breach; the first is the one this kit's endpoint sends.
+        code_clause: the clause about the Code, where being refused and the Code are not equally
+            sure.
+        breach: ``failure`` or ``report``; the level's, unless the clause itself decides.
     """
 
     id: str
@@ -93,7 +95,8 @@ class Clause:
 class Silence:
     """Something the sources leave open: accepted, recorded with the call, never judged.
 
-    warns: whether it gives a Python warning too.
+    Attributes:
+        warns: whether it gives a Python warning too.
     """
 
     id: str
@@ -261,7 +264,11 @@ class Contract:
         return MappingProxyType({code: tuple(rows) for code, rows in found.items()})
 
     def clause(self, clause_id: str) -> Clause:
-        """Return the clause of that id. Raises ContractError for an unknown one."""
+        """Return the clause of that id.
+
+        Raises:
+            ContractError: for an unknown one.
+        """
         try:
             return self._clauses[clause_id]
         except KeyError:
@@ -270,7 +277,8 @@ class Contract:
     def rule(self, parameter: str | None, rule: str) -> Clause:
         """Return the clause which says what answers a breach of ``rule`` by ``parameter``.
 
-        Raises ContractError where there is none.
+        Raises:
+            ContractError: where there is none.
         """
         try:
             return self._rules[parameter, rule]
@@ -282,14 +290,22 @@ class Contract:
             raise ContractError(message + hint) from None
 
     def silence(self, silence_id: str) -> Silence:
-        """Return the silence of that id. Raises ContractError for an unknown one."""
+        """Return the silence of that id.
+
+        Raises:
+            ContractError: for an unknown one.
+        """
         try:
             return self._silences[silence_id]
         except KeyError:
             raise ContractError(unknown("silence", silence_id, self._silences)) from None
 
     def error(self, code: str, http_status: int | None = None) -> ErrorRow:
-        """Return the first row of that Code (and HTTP status). Raises ContractError if none."""
+        """Return the first row of that Code (and HTTP status).
+
+        Raises:
+            ContractError: if none.
+        """
         for row in self.errors_by_code.get(code, ()):
             if http_status in (None, row.http_status):
                 return row
@@ -298,7 +314,8 @@ class Contract:
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name (``UserPanes.PaneId`` for a struct's field).
 
-        Raises ContractError for an unknown one.
+        Raises:
+            ContractError: for an unknown one.
         """
         try:
             return self._parameters[name]

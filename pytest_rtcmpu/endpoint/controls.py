@@ -78,7 +78,11 @@ class Controls:
     # ------------------------------------------------------------------------ what is changed
 
     def stop(self, task: StartMPUTask | tuple[str, str]) -> None:
-        """Stop a task, given as such or as (AppId, TaskId). Raises KeyError if there is none."""
+        """Stop a task, given as such or as (AppId, TaskId).
+
+        Raises:
+            KeyError: if there is none.
+        """
         key = (task.app_id, task.task_id) if isinstance(task, StartMPUTask) else task
         with self._lock:
             tasks = self._state.tasks
@@ -88,9 +92,12 @@ class Controls:
             del tasks[key]
 
     def register_layout(self, layout_id: int, panes: int) -> None:
-        """Make a user-defined layout known. Raises ValueError for an id up to 10000.
+        """Make a user-defined layout known.
 
         A task that uses it is made with ``StartMPUTask(…, contract=endpoint.contract)``.
+
+        Raises:
+            ValueError: for an id up to 10000.
         """
         with self._lock:
             self._state.contract = self._state.contract.with_layouts({layout_id: panes})
@@ -126,11 +133,13 @@ class Controls:
     ) -> None:
         """Let the next calls fail, after those that were asked for before.
 
-        failure: a Code: see :meth:`answer_next`, which takes ``http_status`` and ``message``. Or
-            a fault: see :meth:`spoil_next`, which takes ``handled``.
-        times: how many calls, 1 or more.
+        Args:
+            failure: a Code: see :meth:`answer_next`, which takes ``http_status`` and ``message``.
+                Or a fault: see :meth:`spoil_next`, which takes ``handled``.
+            times: how many calls, 1 or more.
 
-        Raises TypeError for what is neither, or for an argument of the other kind.
+        Raises:
+            TypeError: for what is neither, or for an argument of the other kind.
         """
         if isinstance(failure, str):
             _expect_absent("a Code", handled=handled)
@@ -154,13 +163,15 @@ class Controls:
 
         A call that breaks a rule gets its own error, and the Code waits for the next one.
 
-        code: a documented one, such as ``InternalError``, or any other with an ``http_status``.
-        times: how many calls, 1 or more.
-        http_status: which of the Code's rows, or that of a Code that nobody documents; 200…999.
-        message: in place of the documented one.
-        fault: what spoils these answers (see ``faults``).
+        Args:
+            code: a documented one, such as ``InternalError``, or any other with an ``http_status``.
+            times: how many calls, 1 or more.
+            http_status: which of the Code's rows, or that of a Code that nobody documents; 200…999.
+            message: in place of the documented one.
+            fault: what spoils these answers (see ``faults``).
 
-        Raises ContractError for an unknown Code without ``http_status``.
+        Raises:
+            ContractError: for an unknown Code without ``http_status``.
         """
         if not isinstance(code, str):
             raise TypeError(f"code: expected a Code, got {code!r}")
@@ -178,11 +189,12 @@ class Controls:
     def spoil_next(self, fault: Spoil, times: int = 1, *, handled: bool | None = None) -> None:
         """Spoil the next replies, whatever they say.
 
-        fault: a function from reply to reply, such as those in ``faults``.
-        times: how many replies, 1 or more.
-        handled: whether the request was handled before its reply was spoilt, and so may have
-            started its task. Unless given, a fault after which nothing of the reply arrives
-            (``timeout``, ``connection_reset``, ``html_502`` …) has come before it.
+        Args:
+            fault: a function from reply to reply, such as those in ``faults``.
+            times: how many replies, 1 or more.
+            handled: whether the request was handled before its reply was spoilt, and so may have
+                started its task. Unless given, a fault after which nothing of the reply arrives
+                (``timeout``, ``connection_reset``, ``html_502`` …) has come before it.
         """
         _expect_fault(fault)
         if handled is None:

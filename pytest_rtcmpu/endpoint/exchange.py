@@ -42,13 +42,14 @@ class AskedFor(Exception):
 class Exchange:
     """A request on its way through the checks.
 
-    pairs: its decoded parameters, in order, duplicates too.
-    query: those of them that stand in the query.
-    common: the common parameters by name, under V3 those that stand in headers.
-    authorization: V3's header, taken apart, where it can be.
-    moment: what its Timestamp says, once that is known.
-    answer: what a test has asked it to be answered with, if it keeps every rule.
-    task: (AppId, TaskId), what a task is known by, once its parameters have been judged.
+    Attributes:
+        pairs: its decoded parameters, in order, duplicates too.
+        query: those of them that stand in the query.
+        common: the common parameters by name, under V3 those that stand in headers.
+        authorization: V3's header, taken apart, where it can be.
+        moment: what its Timestamp says, once that is known.
+        answer: what a test has asked it to be answered with, if it keeps every rule.
+        task: (AppId, TaskId), what a task is known by, once its parameters have been judged.
     """
 
     request: Request
@@ -105,8 +106,9 @@ def _v3_common(
 ) -> Authorization | None:
     """S4: under V3 the envelope stands in headers.
 
-    headers: values by lower-case name.
-    carriers: which header carries which common parameter.
+    Args:
+        headers: values by lower-case name.
+        carriers: which header carries which common parameter.
     """
     header = headers.get("authorization", "")
     reply_format = common.get("Format")

@@ -45,16 +45,17 @@ class Answer(Response):
 class Call:
     """A call as the endpoint recorded it.
 
-    task: the task that its parameters describe; of one sent twice the first counts.
-    pairs: every parameter of query and form, decoded, in order, duplicates too.
-    signature: ``1.0`` or ``v3``: which one the request came with.
-    reply_format: ``JSON`` or ``XML``: what it asked for, by Format or by leaving it out.
-    reply: what was answered; ``code`` is ``None`` for a success.
-    clause: the clause that a refused request broke.
-    problems: everything that is wrong with the operation's parameters, not only the first.
-    warnings: what the request relies on that the documentation leaves open.
-    autopsy: why the signature does not verify, where it does not.
-    fault: what spoilt the reply, where something did.
+    Attributes:
+        task: the task that its parameters describe; of one sent twice the first counts.
+        pairs: every parameter of query and form, decoded, in order, duplicates too.
+        signature: ``1.0`` or ``v3``: which one the request came with.
+        reply_format: ``JSON`` or ``XML``: what it asked for, by Format or by leaving it out.
+        reply: what was answered; ``code`` is ``None`` for a success.
+        clause: the clause that a refused request broke.
+        problems: everything that is wrong with the operation's parameters, not only the first.
+        warnings: what the request relies on that the documentation leaves open.
+        autopsy: why the signature does not verify, where it does not.
+        fault: what spoilt the reply, where something did.
     """
 
     number: int
@@ -103,7 +104,8 @@ class Call:
 class Record:
     """The latest calls, and how many there were.
 
-    max_calls: how many of them are kept; very large ones push out more.
+    Args:
+        max_calls: how many of them are kept; very large ones push out more.
     """
 
     def __init__(self, max_calls: int) -> None:

@@ -51,14 +51,15 @@ def _new_request_id() -> str:
 class Endpoint(Controls):
     """StartMPUTask's endpoint, as documented. Thread-safe.
 
-    credentials: the access keys it knows; ``testid``/``testsecret`` unless given.
-    now: where the time comes from.
-    max_calls: how many of the latest calls ``calls`` keeps; very large ones push out more, so
-        that the record stays within 64 MiB, or 16 KiB a call where that is more.
-    explain: whether to find out why a signature does not verify, which takes milliseconds.
-    warn: receives a warning when a signature does not verify or a request relies on what the
-        documentation leaves open; ``warnings.warn`` unless given.
-    contract: the edition to enforce.
+    Args:
+        credentials: the access keys it knows; ``testid``/``testsecret`` unless given.
+        now: where the time comes from.
+        max_calls: how many of the latest calls ``calls`` keeps; very large ones push out more, so
+            that the record stays within 64 MiB, or 16 KiB a call where that is more.
+        explain: whether to find out why a signature does not verify, which takes milliseconds.
+        warn: receives a warning when a signature does not verify or a request relies on what the
+            documentation leaves open; ``warnings.warn`` unless given.
+        contract: the edition to enforce.
     """
 
     def __init__(
@@ -154,7 +155,9 @@ class Endpoint(Controls):
         """Find everything that is wrong with a request's envelope, not only what would answer.
 
         Nonces and the operation's parameters are left out; nothing is recorded or changed.
-        explain: whether to make an autopsy of a signature that does not verify.
+
+        Args:
+            explain: whether to make an autopsy of a signature that does not verify.
         """
         with self._lock:
             state = self._state

@@ -64,10 +64,11 @@ class Nonces:
 class State:
     """What the endpoint knows, and what each request is asked for.
 
-    keys: each access key and whether it is active, by its AccessKeyId.
-    tasks: the requests that started the tasks that exist, by (AppId, TaskId).
-    asked: what a test has asked the next calls to be answered with, in that order.
-    autopsies: what explained earlier signatures; it changes no reply, and outlives a reset.
+    Args:
+        keys: each access key and whether it is active, by its AccessKeyId.
+        tasks: the requests that started the tasks that exist, by (AppId, TaskId).
+        asked: what a test has asked the next calls to be answered with, in that order.
+        autopsies: what explained earlier signatures; it changes no reply, and outlives a reset.
     """
 
     def __init__(

@@ -36,12 +36,13 @@ Check = tuple["Plan", Phase, Clause]
 class _Contract:
     """What both have in common: settings, which the command line's options override.
 
-    phases: which phases to run.
-    clauses: globs of clause ids; all unless given.
-    max_examples: examples of fuzz, and of stateful.
-    timeout: seconds for one start, or for one reply.
-    strict: whether breaches of readings fail too.
-    known_failures: a TOML file of known failures, from where pytest is started.
+    Attributes:
+        phases: which phases to run.
+        clauses: globs of clause ids; all unless given.
+        max_examples: examples of fuzz, and of stateful.
+        timeout: seconds for one start, or for one reply.
+        strict: whether breaches of readings fail too.
+        known_failures: a TOML file of known failures, from where pytest is started.
     """
 
     subject: ClassVar[Subject]
@@ -68,12 +69,13 @@ class ClientContract(_Contract):
     ) -> str:
         """Start a task with the client under test and return the RequestId, or raise.
 
-        params: the documented names and their values, such as ``{"MediaEncode": 20, …}``.
-        endpoint: the URL to call.
-        credentials: ``access_key_id``, ``access_key_secret``, ``security_token`` or ``None``.
-        timeout: seconds after which the client must give up.
-
         The Code of an error is the exception's ``code`` or ``error_code``.
+
+        Args:
+            params: the documented names and their values, such as ``{"MediaEncode": 20, …}``.
+            endpoint: the URL to call.
+            credentials: ``access_key_id``, ``access_key_secret``, ``security_token`` or ``None``.
+            timeout: seconds after which the client must give up.
         """
         raise NotImplementedError
 
@@ -113,8 +115,11 @@ class EndpointContract(_Contract):
 
     A fixture must live as long as the class does: best is one of its module, with
     ``@pytest.fixture(scope="module")``.
-    credentials: the access key that the endpoint knows; by default that of the environment's
-        RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET, ``testid`` and ``testsecret`` unless set.
+
+    Attributes:
+        credentials: the access key that the endpoint knows; by default that of the environment's
+            RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET, ``testid`` and ``testsecret`` unless
+            set.
     """
 
     subject = "endpoint"

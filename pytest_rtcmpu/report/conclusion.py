@@ -22,7 +22,8 @@ from pytest_rtcmpu.report.terminal import summary
 class Part:
     """Subjects of a run that share their known failures.
 
-    strict: whether breaches of readings fail them too.
+    Attributes:
+        strict: whether breaches of readings fail them too.
     """
 
     subjects: tuple[SubjectRun, ...]
@@ -75,7 +76,8 @@ class Conclusion:
 def conclude(run: Run, parts: Collection[Part], contract: Contract, *, today: date) -> Conclusion:
     """Return what a run comes to.
 
-    parts: its subjects, those together that share their known failures.
+    Args:
+        parts: its subjects, those together that share their known failures.
     """
     problems: list[str] = []
     ledgers: list[Ledger] = []

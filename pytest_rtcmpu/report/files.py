@@ -38,8 +38,9 @@ _FORMATS: dict[str, Callable[[Run, Collection[Ledger], Collection[str]], bytes]]
 def check_path(path: str | os.PathLike[str]) -> Path:
     """Return the path if a report can be written there; ask before a run, not after it.
 
-    Raises ValueError for a suffix that names no format, FileNotFoundError for a directory that
-    does not exist.
+    Raises:
+        ValueError: for a suffix that names no format.
+        FileNotFoundError: for a directory that does not exist.
     """
     path = Path(path)
     if path.suffix.lower() not in _FORMATS:

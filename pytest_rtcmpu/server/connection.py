@@ -25,8 +25,9 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for 0 seconds: close() sends R
 class Owner(Protocol):
     """What a connection asks of its server.
 
-    buffer: what is read into, by one connection at a time.
-    connections: those that are open.
+    Attributes:
+        buffer: what is read into, by one connection at a time.
+        connections: those that are open.
     """
 
     limits: Limits

@@ -336,9 +336,10 @@ _ROUTES: Mapping[str, Mapping[str, _Action]] = {
 class Control:
     """An endpoint with its control interface: a handle for a server.
 
-    host: what the server is bound to. Where that is loopback, controls are answered only under
-        a name of this machine: a page whose own name was made to point here gets nothing.
-    on_call: gets each call after it was answered.
+    Args:
+        host: what the server is bound to. Where that is loopback, controls are answered only under
+            a name of this machine: a page whose own name was made to point here gets nothing.
+        on_call: gets each call after it was answered.
     """
 
     def __init__(

@@ -28,8 +28,9 @@ _LONGEST = 4000
 def page(endpoint: Endpoint, *, before: int | None = None, every: int | None = None) -> Page:
     """Return the page's Content-Security-Policy and the page.
 
-    before: show the calls before that number, instead of the latest.
-    every: let a browser without scripts read it anew after so many seconds.
+    Args:
+        before: show the calls before that number, instead of the latest.
+        every: let a browser without scripts read it anew after so many seconds.
     """
     style, script = _resource("page.css"), _resource("page.js")
     policy = (

@@ -16,7 +16,8 @@ Secrets = tuple[Secret, ...]
 def call_record(call: Call, known: Secrets) -> dict[str, Any]:
     """Return a call as JSON values.
 
-    known: the endpoint's own secrets; the security tokens that came with the call go too.
+    Args:
+        known: the endpoint's own secrets; the security tokens that came with the call go too.
     """
     request, reply = call.request, call.reply
     secrets = (*known, *tokens_of(request, call.pairs))

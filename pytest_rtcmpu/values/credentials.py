@@ -21,7 +21,11 @@ class Secret(str):
     __slots__ = ()
 
     def __new__(cls, value: str) -> Secret:
-        """Take the value. Raises TypeError for what is no str."""
+        """Take the value.
+
+        Raises:
+            TypeError: for what is no str.
+        """
         if not isinstance(value, str):
             raise TypeError(f"a secret must be str, got {type(value).__name__}")
         return super().__new__(cls, value)
@@ -48,7 +52,10 @@ class Credentials:
     """An access key: id, secret and, for temporary keys, a security token.
 
     ``access_key_secret`` and ``security_token`` may be given as ``str`` or :class:`Secret`; they
-    are kept as :class:`Secret`. Raises ``ValueError`` when the id or the secret is empty.
+    are kept as :class:`Secret`.
+
+    Raises:
+        ValueError: when the id or the secret is empty.
     """
 
     access_key_id: str
@@ -80,7 +87,10 @@ TEST_CREDENTIALS = Credentials("testid", "testsecret")
 def credentials_from(environment: Mapping[str, str] = os.environ) -> Credentials:
     """Return the access key that RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET hold.
 
-    The test key when neither is set. Raises CannotRun when only one is.
+    The test key when neither is set.
+
+    Raises:
+        CannotRun: when only one is.
     """
     names = ("RTCMPU_ACCESS_KEY_ID", "RTCMPU_ACCESS_KEY_SECRET")
     key_id, secret = (environment.get(name, "") for name in names)

@@ -147,12 +147,20 @@ def load(kind: type[T], record: object, *, path: str = "") -> T:
 
 
 def loads(kind: type[T], text: str, *, path: str = "") -> T:
-    """Return the value of a record in JSON. Raises RecordError, for bad JSON too."""
+    """Return the value of a record in JSON.
+
+    Raises:
+        RecordError: for bad JSON too.
+    """
     return load(kind, parse(text, path=path), path=path)
 
 
 def parse(text: str, *, path: str = "") -> Any:
-    """Return a text's JSON values. Raises RecordError for what is no JSON, or far too much."""
+    """Return a text's JSON values.
+
+    Raises:
+        RecordError: for what is no JSON, or far too much.
+    """
     if len(text) > MAX_CHARACTERS:
         raise RecordError([_too_long(path)])
     try:
@@ -165,7 +173,12 @@ def parse(text: str, *, path: str = "") -> Any:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Return a file's text. Raises RecordError for far too much or no UTF-8, OSError for none."""
+    """Return a file's text.
+
+    Raises:
+        RecordError: for far too much or no UTF-8.
+        OSError: for none.
+    """
     try:
         with Path(path).open(encoding="utf-8") as file:
             text = file.read(MAX_CHARACTERS + 1)
@@ -232,7 +245,11 @@ _Reader = Callable[[_Loading, object, str, int], Any]
 
 @cache
 def _reader(hint: Any) -> _Reader:
-    """What reads the records of a hint. Raises TypeError for a hint that no record is known for."""
+    """What reads the records of a hint.
+
+    Raises:
+        TypeError: for a hint that no record is known for.
+    """
     origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return _any

@@ -13,7 +13,8 @@ _MAX_NAME = 100
 def near(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
     """Return ``; did you mean TaskId?`` for the known names that are near, else nothing.
 
-    cutoff: how alike they must be, from 0 to 1.
+    Args:
+        cutoff: how alike they must be, from 0 to 1.
     """
     if len(name) > _MAX_NAME:
         return ""

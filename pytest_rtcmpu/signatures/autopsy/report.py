@@ -158,7 +158,8 @@ def stages(
 ) -> Iterator[Stage]:
     """Yield the stages of the right signature, and what was signed where that is known.
 
-    signed: the plan that gives the signature that came, if there is one.
+    Args:
+        signed: the plan that gives the signature that came, if there is one.
     """
     plan = _shown(right)
     yield Stage("Received pairs", "\n".join(map(joined, plan.pairs)) or "(none)")

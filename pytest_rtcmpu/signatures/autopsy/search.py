@@ -148,8 +148,9 @@ class _Search:
     ) -> _Finding | None:
         """Return the first plan that gives the signature, with its causes.
 
-        keep: whether to keep the others, to be tried with a second mistake.
-        known: what they all sign, where they differ in key and digest alone.
+        Args:
+            keep: whether to keep the others, to be tried with a second mistake.
+            known: what they all sign, where they differ in key and digest alone.
         """
         for plan, causes in found:
             self.work += 2 if known else 10 + len(plan.pairs)
@@ -216,7 +217,8 @@ class _Search:
     def double(self, *, rare: bool) -> _Finding | None:
         """Make two mistakes, the second after the first, as the table has them.
 
-        rare: whether the second is one of the rare ones, or one of the others.
+        Args:
+            rare: whether the second is one of the rare ones, or one of the others.
         """
         places = {id(step): at for at, step in enumerate(MISTAKES)}
         for second in sorted(MISTAKES, key=_stage):
@@ -296,16 +298,17 @@ def autopsy(
 ) -> Autopsy:
     """Find out why a signature does not verify.
 
-    request: as it came; raw query and form tell how things were sent.
-    pairs: decoded; for ``kind="1.0"`` those of query and form, for ``"v3"`` those of the query.
-    secret: the right one, of ``access_key_id``.
-    signature: of kind 1.0, when it is not the ``Signature`` pair; V3's is in ``Authorization``.
-    candidates: by parameter (or lower-case header) name, values it may have had when it was
-        signed.
-    other_secrets: (AccessKeyId, secret) of other known keys.
-    memory: of the autopsies before in the same run.
-
     No ``causes`` means that the signature verifies.
+
+    Args:
+        request: as it came; raw query and form tell how things were sent.
+        pairs: decoded; for ``kind="1.0"`` those of query and form, for ``"v3"`` those of the query.
+        secret: the right one, of ``access_key_id``.
+        signature: of kind 1.0, when it is not the ``Signature`` pair; V3's is in ``Authorization``.
+        candidates: by parameter (or lower-case header) name, values it may have had when it was
+            signed.
+        other_secrets: (AccessKeyId, secret) of other known keys.
+        memory: of the autopsies before in the same run.
     """
     secret = Secret(secret)
     memory = Memory() if memory is None else memory

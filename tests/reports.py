@@ -92,7 +92,8 @@ def everything(*, client="shop.rtc:start"):
                 *(broken(clause, subject, "pairwise") for clause in reading[:2]),
                 held(failing[24], subject, exercised=0),
                 *(held(clause, subject) for clause in failing[25:-4]),
-                *(held(clause, subject) for clause in reading[2:]),
+                *(held(clause, subject) for clause in reading[2:-1]),
+                unselected=(reading[-1],),
                 subject=subject,
                 target=target,
             )

@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,16 @@ def quiet_endpoint(kind=Endpoint):
     return kind(warn=lambda _: None, explain=False)
 
 
+def counted(call, calls):
+    """A callable that takes down each of its calls."""
+
+    def count(*args, **given):
+        calls.append(args)
+        return call(*args, **given)
+
+    return count
+
+
 def broken(results):
     """The clauses that broke, with what was found."""
     return {key: result.findings for key, result in results.items() if result.broken}
@@ -91,6 +102,28 @@ def test_our_endpoint_holds_every_clause():
     assert broken(results) == {}
     exercised = {clause for (_, clause), result in results.items() if result.exercised}
     assert exercised == {check.clause for check in CHECKS["endpoint"]}
+
+
+@pytest.mark.parametrize("subject", CHECKS)
+def test_a_clause_alone_is_judged_as_often_as_among_all(subject):
+    """``--clause`` leaves out only cases that say nothing of the clause."""
+    calls = []
+
+    def run(settings):
+        calls.clear()
+        if subject == "client":
+            return run_client(counted(starter(), calls), settings)[0]
+        return run_endpoint(counted(quiet_endpoint().handle, calls), settings)
+
+    among_all = run(DOCUMENTED)
+    every = len(calls)
+    for check in CHECKS[subject]:
+        if check.only_about:
+            alone = run(replace(DOCUMENTED, clauses=(check.clause,)))
+            key = ("documented", check.clause)
+            assert list(alone) == [key]
+            assert alone[key].exercised == among_all[key].exercised
+            assert len(calls) < every
 
 
 def test_every_clause_about_clients_is_exercised_by_some_way_of_sending():

@@ -65,6 +65,11 @@ CASES = {
         ("client", OTHER),
         [("skipped", "not exercised: no check was run")],
     ),
+    "left out": (
+        both(held(FAILING), unselected=(OTHER,)),
+        ("client", OTHER),
+        [("skipped", "not selected: no check was run")],
+    ),
     "incomplete": (
         both(held(FAILING), complete=False, notes=("worker gw1 crashed",)),
         ("client", "the run is complete"),

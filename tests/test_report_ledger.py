@@ -63,7 +63,16 @@ def test_every_clause_is_listed():
     ]
     assert each.count("held") == 1
     assert each.count("not exercised") == len(each.entries) - 1
+    assert each.count("not selected") == 0
     assert sum(map(each.count, OUTCOMES)) == len(each.entries)
+
+
+def test_what_nobody_selected_is_called_so():
+    """A clause that was left out is not selected, and one that was not is not exercised."""
+    kept, left = of("client")[1:3]
+    _, [each] = both(held(FAILING), unselected=(left,))
+    outcomes = {entry.clause.id: entry.outcome for entry in each.entries}
+    assert (outcomes[kept], outcomes[left]) == ("not exercised", "not selected")
 
 
 def test_incomplete_run_fails():

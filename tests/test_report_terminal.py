@@ -6,6 +6,7 @@ import pytest
 from reports import both, broken, everything, held, of, run, subject_run
 
 from pytest_rtcmpu.report import ledgers, summary
+from pytest_rtcmpu.report.ledger import OUTCOMES
 from pytest_rtcmpu.report.terminal import SCREEN
 from pytest_rtcmpu.values.text import cells, pad, shorten, visible
 
@@ -101,12 +102,10 @@ def test_incomplete():
 def test_counts():
     """Each subject has its counts, outcome by outcome."""
     lines = text(everything()).splitlines()
-    at = next(n for n, line in enumerate(lines) if "not exercised  known failure" in line)
+    at = next(n for n, line in enumerate(lines) if "not exercised  not selected" in line)
     assert re.split(r"  +", lines[at + 1])[0] == "[1] client shop.rtc:start"
     counts = [
-        [str(each.count(o)) for o in ("held", "broken", "not exercised", "known failure")]
-        + [str(each.checks)]
-        for each in everything()[1]
+        [str(each.count(o)) for o in OUTCOMES] + [str(each.checks)] for each in everything()[1]
     ]
     assert [re.split(r"  +", lines[at + 1 + n])[1:] for n in range(2)] == counts
 
@@ -138,6 +137,13 @@ def test_not_exercised_is_listed():
     silent = len(FAILING) + len(READINGS) - 1
     assert f"\nNOT EXERCISED ({silent}) {FAILING[1]}, " in said
     assert said.endswith(f"PASSED 1 clause held, {silent} not exercised")
+
+
+def test_what_was_left_out_is_counted():
+    """Clauses that nobody selected are told as such, apart from those nothing exercised."""
+    left = (*FAILING[1:], *READINGS[1:])
+    said = text(both(held(FAILING[0]), unselected=left))
+    assert said.endswith(f"PASSED 1 clause held, 1 not exercised, {len(left)} not selected")
 
 
 def test_nothing_checked():

@@ -6,8 +6,10 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pytest_rtcmpu import contract as _contract
@@ -50,6 +52,10 @@ class Settings:
     seed: int = 0
     timeout: float = 5.0
 
+    def selects(self, clause: str) -> bool:
+        """Return whether a clause's id matches a glob, or there is none."""
+        return not self.clauses or any(fnmatchcase(clause, glob) for glob in self.clauses)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Breach:
@@ -65,10 +71,12 @@ class Check(Generic[O]):
 
     judge: returns ``None`` where the clause does not apply to the observation, else its breaches,
         none when it holds.
+    only_about: whether it applies only to scenarios that are about the clause.
     """
 
     clause: str
     judge: Callable[[O], Iterable[Breach] | None]
+    only_about: bool = False
 
 
 @dataclass(kw_only=True)
@@ -146,7 +154,7 @@ class BaseBench(Generic[O, S]):
         elif phase == "stateful":
             self._run_stateful()
         else:
-            scenarios = list(self._scenarios(phase))
+            scenarios = self._selected(self._scenarios(phase))
             for scenario in scenarios:
                 self._keep(phase, self._observe(phase, scenario))
                 self._step(phase, len(scenarios))
@@ -154,6 +162,22 @@ class BaseBench(Generic[O, S]):
     def _scenarios(self, phase: Phase) -> Iterable[S]:
         """The scenarios of a phase that has fixed ones: documented or pairwise."""
         raise NotImplementedError
+
+    def _about(self, scenario: S) -> Collection[str]:
+        """The clauses that a scenario was made for."""
+        raise NotImplementedError
+
+    def _selected(self, scenarios: Iterable[S]) -> list[S]:
+        """The scenarios in which a selected clause may be judged."""
+        checks = self._selected_checks
+        if not all(check.only_about for check in checks):
+            return list(scenarios)
+        wanted = {check.clause for check in checks}
+        return [each for each in scenarios if not wanted.isdisjoint(self._about(each))]
+
+    @cached_property
+    def _selected_checks(self) -> tuple[Check[O], ...]:
+        return tuple(check for check in self.checks if self.settings.selects(check.clause))
 
     def _observe(self, phase: Phase, scenario: S) -> list[Finding]:
         """Run a scenario and ``_judge`` what it shows."""
@@ -176,9 +200,9 @@ class BaseBench(Generic[O, S]):
         exchanges: Callable[[], tuple[Exchange, ...]],
         case: Callable[[], Mapping[str, Any]],
     ) -> list[Finding]:
-        """Judge one observation by every check, keep count, and return its findings."""
+        """Judge one observation by every selected check, keep count, and return its findings."""
         found: list[Finding] = []
-        for check in self.checks:
+        for check in self._selected_checks:
             breaches = check.judge(observation)
             if breaches is None:
                 continue

@@ -72,6 +72,7 @@ class SubjectRun:
 
     target: what was checked, as it was named: a callable, a command, a URL.
     complete: false when a part of the run was lost (a crashed worker, an interrupt).
+    unselected: the ids of the clauses that nobody asked for.
     notes: what a reader should know, such as why a phase was not run.
     """
 
@@ -80,6 +81,7 @@ class SubjectRun:
     results: tuple[CheckResult, ...]
     complete: bool = True
     notes: tuple[str, ...] = ()
+    unselected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,12 +45,14 @@ def planned(
         if not any(fnmatchcase(clause, glob) for clause in everywhere):
             near = difflib.get_close_matches(glob, everywhere, n=3, cutoff=0.3)
             raise CannotRun(f"no clause matches {glob!r}; the nearest are {', '.join(near)}")
-    selected = [
-        clause
-        for clause in clauses
-        if not settings.clauses or any(fnmatchcase(clause.id, g) for g in settings.clauses)
-    ]
+    selected = [clause for clause in clauses if settings.selects(clause.id)]
     return tuple((phase, clause) for phase in settings.phases for clause in selected)
+
+
+def unselected(subject: Subject, settings: Settings, contract: Contract) -> tuple[str, ...]:
+    """Return the ids of the clauses about the subject that the settings leave out."""
+    about = (clause.id for clause in contract.clauses if subject in clause.subjects)
+    return tuple(clause for clause in about if not settings.selects(clause))
 
 
 def run_bench(
@@ -68,6 +70,7 @@ def run_bench(
 
     bench.progress = tell
     checks = planned(subject, settings, bench.contract)
+    left_out = unselected(subject, settings, bench.contract)
     results: list[CheckResult] = []
     try:
         for phase, clause in checks:
@@ -81,9 +84,14 @@ def run_bench(
             results=(*results, *rest),
             complete=False,
             notes=(*bench.notes, f"interrupted in {phase}"),
+            unselected=left_out,
         )
     return SubjectRun(
-        subject=subject, target=bench.target, results=tuple(results), notes=tuple(bench.notes)
+        subject=subject,
+        target=bench.target,
+        results=tuple(results),
+        notes=tuple(bench.notes),
+        unselected=left_out,
     )
 
 

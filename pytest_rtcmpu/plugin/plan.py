@@ -18,9 +18,10 @@ from pytest_rtcmpu.checks.core import (
     Phase,
     Run,
     SubjectRun,
+    check_id,
 )
 from pytest_rtcmpu.checks.known_failures import Known, excuses, read
-from pytest_rtcmpu.checks.run import Settings, planned
+from pytest_rtcmpu.checks.run import Settings, planned, unselected
 from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.contract import Clause, Subject
 from pytest_rtcmpu.report.conclusion import Conclusion, Part, conclude
@@ -47,6 +48,16 @@ class Plan:
     def checks(self) -> tuple[tuple[Phase, Clause], ...]:
         """The checks, in order. Raises CannotRun for a glob that matches nothing."""
         return planned(self.target.subject, self.settings)
+
+    def left_out(self, collected: Collection[str]) -> tuple[str, ...]:
+        """Return the ids of the clauses that globs, or pytest's own options, leave out.
+
+        collected: the ids of the checks that they leave.
+        """
+        subject, left = self.target.subject, set(collected)
+        asked = {c.id for phase, c in self.checks if check_id(subject, phase, c.id) in left}
+        deselected = {c.id for _, c in self.checks} - asked
+        return (*unselected(subject, self.settings, _contract.load()), *sorted(deselected))
 
     @cached_property
     def known(self) -> tuple[Known, ...]:
@@ -181,6 +192,7 @@ def sum_up(
                 results=tuple(here[check] for check in sorted(here)),
                 complete=not gone,
                 notes=(*gone, *notes.get(each.node, ())),
+                unselected=each.left_out(collected[each.node].checks),
             )
         )
     run = Run(

@@ -21,7 +21,14 @@ _BROKEN: Final = ("broken", "✗", "broken")
 _REPORTED: Final = ("reported", "!", "broken, reported")
 _KNOWN: Final = ("known", "≈", "known failure")
 _SILENT: Final = ("silent", "–", "not exercised")
+_UNASKED: Final = ("silent", "·", "not selected")
 _Kind = tuple[str, str, str]
+_KINDS: Final = {
+    "held": _HELD,
+    "known failure": _KNOWN,
+    "not exercised": _SILENT,
+    "not selected": _UNASKED,
+}
 
 #: The groups of clauses, worst first: kind, title, what it means.
 _GROUPS: Final = (
@@ -33,6 +40,7 @@ _GROUPS: Final = (
     ),
     (_KNOWN, "Known failures", "Broken, and listed with a reason in the known-failures file."),
     (_SILENT, "Not exercised", "Nothing put these to the test, so nothing is known of them."),
+    (_UNASKED, "Not selected", "Nobody asked for these, so nothing is known of them."),
     (_HELD, "Held", "Put to the test, and kept every time."),
 )
 
@@ -334,7 +342,7 @@ def _labels(ledgers: Collection[Ledger]) -> list[str]:
 def _kind(entry: Entry) -> _Kind:
     if entry.outcome == "broken":
         return _BROKEN if entry.fails else _REPORTED
-    return {"held": _HELD, "known failure": _KNOWN, "not exercised": _SILENT}[entry.outcome]
+    return _KINDS[entry.outcome]
 
 
 def _worst(row: Row) -> _Kind:

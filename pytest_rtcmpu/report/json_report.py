@@ -230,6 +230,7 @@ class _Subject:
             results=tuple(
                 result for clause in self.clauses for result in clause.check_results(self.subject)
             ),
+            unselected=tuple(c.id for c in self.clauses if c.outcome == "not selected"),
         )
 
 
@@ -269,6 +270,7 @@ def _merge_subject(parts: list[SubjectRun]) -> SubjectRun:
         parts[0],
         complete=all(part.complete for part in parts),
         notes=tuple(sorted({note for part in parts for note in part.notes})),
+        unselected=tuple(c for c in parts[0].unselected if all(c in p.unselected for p in parts)),
         results=tuple(_merge_results(results[check]) for check in sorted(results)),
     )
 

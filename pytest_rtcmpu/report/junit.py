@@ -15,8 +15,9 @@ def to_junit(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str]
     """Return the report as a JUnit XML file.
 
     A breach that fails the run is a failure; a reading's breach that does not is a passed case
-    which tells it; what was not exercised and what is a known failure is skipped, with the reason;
-    a lost part of the run is an error. problems: what else fails the run, a failure each.
+    which tells it; what was not exercised or selected, and what is a known failure, is skipped,
+    with the reason; a lost part of the run is an error. problems: what else fails the run, a
+    failure each.
     """
     root = ET.Element("testsuites", name="rtcmpu")
     for ledger in ledgers:
@@ -47,7 +48,7 @@ def _cases(ledger: Ledger) -> Iterator[ET.Element]:
             yield _case(ledger, entry, result)
         if not entry.results:
             case = _element(ledger.run.subject, entry)
-            _outcome(case, "skipped", "not exercised: no check was run")
+            _outcome(case, "skipped", f"{entry.outcome}: no check was run")
             yield case
     if not ledger.run.complete:
         case = ET.Element("testcase", classname=ledger.run.subject, name="the run is complete")

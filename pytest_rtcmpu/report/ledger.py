@@ -1,6 +1,7 @@
 """The ledger: every clause, and what became of it.
 
-A clause that nothing exercised is listed as such and never counted as held.
+A clause that nothing exercised, or that nobody selected, is listed as such and never counted as
+held.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal, get_args
 from pytest_rtcmpu.checks.core import CheckResult, Finding, Run, SubjectRun
 from pytest_rtcmpu.contract import Clause, Contract
 
-Outcome = Literal["held", "broken", "not exercised", "known failure"]
+Outcome = Literal["held", "broken", "not exercised", "not selected", "known failure"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -91,8 +92,9 @@ def ledger(
     Raises ContractError when a result names a clause that the contract does not hold.
     """
     known = known or {}
+    unselected = frozenset(subject_run.unselected)
     entries = (
-        _entry(clause, results, known, strict=run.strict)
+        _entry(clause, results, known, strict=run.strict, selected=clause.id not in unselected)
         for clause, results in _by_clause(subject_run, contract)
     )
     return Ledger(run=subject_run, entries=tuple(entries), contract=contract)
@@ -146,12 +148,13 @@ def _entry(
     known: Mapping[str, str],
     *,
     strict: bool,
+    selected: bool,
 ) -> Entry:
     broken = [result for result in results if result.broken]
     unknown = [result for result in broken if result.check not in known]
     reasons = {result.check: known[result.check] for result in broken if result.check in known}
     checks = sum(result.exercised for result in results)
-    outcome: Outcome = "held" if checks else "not exercised"
+    outcome: Outcome = "held" if checks else "not exercised" if selected else "not selected"
     if broken:
         outcome = "broken" if unknown else "known failure"
     return Entry(

@@ -112,6 +112,7 @@ def _everything(
         *_broken(ledgers, _EVERYTHING, _EVERYTHING),
         *_all_of("known failure", ledgers),
         *_all_of("not exercised", ledgers),
+        *_all_of("not selected", ledgers),
         *_all_of("held", ledgers),
         _Line(""),
         *_more(ledgers),
@@ -156,13 +157,15 @@ def _counts(ledgers: Collection[Ledger], width: int) -> Iterator[_Line]:
     names = [visible(words.name(each)) for each in ledgers]
     if len(ledgers) > 1:
         names = [f"[{number}] {name}" for number, name in enumerate(names, start=1)]
-    heads = [*OUTCOMES, "checks"]
+    # Who asked for everything need not be told of what was left out.
+    outcomes = [o for o in OUTCOMES if o != "not selected" or any(e.count(o) for e in ledgers)]
+    heads = [*outcomes, "checks"]
     # Columns are as wide as their heads; the name gives way.
     left = width - sum(len(head) + 2 for head in heads)
     name_width = min(max(map(cells, names), default=0), max(left, 12))
     yield _Line(" " * name_width, "".join(f"  {head}" for head in heads))
     for name, each in zip(names, ledgers, strict=True):
-        numbers = [*(each.count(outcome) for outcome in OUTCOMES), each.checks]
+        numbers = [*(each.count(outcome) for outcome in outcomes), each.checks]
         columns = (f"  {number:>{len(head)}}" for number, head in zip(numbers, heads, strict=True))
         yield _Line(pad(name, name_width), "".join(columns))
 
@@ -285,7 +288,7 @@ def _cut(found: list[_Line], room: int) -> list[_Line]:
 def _cell(entry: Entry | None) -> str:
     if entry is None:
         return "-"
-    short = {"not exercised": "no case", "known failure": "known"}
+    short = {"not exercised": "no case", "not selected": "left out", "known failure": "known"}
     return short.get(entry.outcome, entry.outcome)
 
 

@@ -77,7 +77,8 @@ def reported(ledgers: Collection[Ledger]) -> Iterator[str]:
 
 
 def silent(ledgers: Collection[Ledger]) -> Iterator[str]:
-    """Yield the number of clauses that nothing is known of, if there are any."""
-    number = sum(each.count("not exercised") for each in ledgers)
-    if number:
-        yield f"{number} not exercised"
+    """Yield the numbers of clauses that nothing is known of, if there are any."""
+    for outcome in ("not exercised", "not selected"):
+        number = sum(each.count(outcome) for each in ledgers)
+        if number:
+            yield f"{number} {outcome}"

@@ -6,7 +6,7 @@ that arrive there and by the RequestId or the error that it comes back with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -189,6 +189,9 @@ class ClientBench(BaseBench[Observation, Scenario]):
 
     def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
         return documented(self.contract) if phase == "documented" else pairwise(self.contract)
+
+    def _about(self, scenario: Scenario) -> Collection[str]:
+        return (scenario.about,)
 
     def _run_fuzz(self) -> None:
         from hypothesis import given

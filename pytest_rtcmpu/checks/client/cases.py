@@ -15,8 +15,8 @@ from pytest_rtcmpu.contract import Contract, ErrorRow
 
 def documented(contract: Contract) -> Iterator[Scenario]:
     """Yield the fixed cases: every row of every table, and every kind of reply."""
-    for name, _, params in cases.valid(contract):
-        yield Scenario(name=name, params=params)
+    for name, about, params in cases.valid(contract):
+        yield Scenario(name=name, params=params, about=about)
     plain = cases.plain(contract)
     spaced = cases.plain(contract, UserPanes=[cases.pane(contract, 0, " user ")])
     yield Scenario(name="UserId with spaces around it", params=spaced)

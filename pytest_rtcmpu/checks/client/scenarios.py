@@ -39,8 +39,9 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One start. ``about`` is the clause that an odd reply is for; ``after`` names the one before.
+    """One start. ``after`` names the one before.
 
+    about: the clause that it was made for, if it is one.
     valid: whether the parameters keep every rule.
     token: whether the key is a temporary one, with a security token.
     """

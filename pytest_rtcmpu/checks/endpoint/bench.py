@@ -6,7 +6,7 @@ says of the request, and against what it says of every reply.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -248,6 +248,9 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
         return documented(self.contract) if phase == "documented" else pairwise(self.contract)
+
+    def _about(self, scenario: Scenario) -> Collection[str]:
+        return scenario.about
 
     def _run_fuzz(self) -> None:
         from hypothesis import given

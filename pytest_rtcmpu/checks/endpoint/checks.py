@@ -47,7 +47,7 @@ _OWN: tuple[Check[Observation], ...] = (
     Check(clause="reply.error.fields", judge=error_fields),
     Check(clause="error.task-existed.http-200", judge=existed_status),
     Check(clause="error.task-existed.only-then", judge=existed_only_then),
-    Check(clause="error.task-existed.one-winner", judge=one_winner),
+    Check(clause="error.task-existed.one-winner", judge=one_winner, only_about=True),
     Check(clause="error.message", judge=documented_message(_TABLE)),
     Check(clause="error.gateway.message", judge=documented_message(_GATEWAY)),
     Check(clause="error.http-status", judge=documented_status(_TABLE)),
@@ -64,7 +64,8 @@ def endpoint_checks(contract: Contract) -> tuple[Check[Observation], ...]:
     """Return the checks of an endpoint: one a clause, in the contract's order."""
     own = {check.clause: check for check in _OWN}
     return tuple(
-        own.get(clause.id) or Check(clause=clause.id, judge=answered_as_expected(clause.id))
+        own.get(clause.id)
+        or Check(clause=clause.id, judge=answered_as_expected(clause.id), only_about=True)
         for clause in contract.clauses
         if "endpoint" in clause.subjects and clause.rule not in _OUT_OF_REACH
     )

@@ -68,6 +68,12 @@ class Scenario:
     steps: tuple[Step, ...]
     race: bool = False
 
+    @property
+    def about(self) -> frozenset[str]:
+        """The clauses that its steps are about."""
+        expected = (step.expect for step in self.steps)
+        return frozenset(clause for e in expected for clause in (e.clause, e.code_clause))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 import requests
+from raw_socket import PATIENCE, Raw
 
 from pytest_rtcmpu import (
     Client,
@@ -26,7 +26,6 @@ from pytest_rtcmpu.errors import GatewayError, InternalError, SignatureWarning, 
 from pytest_rtcmpu.server.served import ServedEndpoint
 
 Run = Callable[..., pytest.RunResult]
-PATIENCE = 20
 
 
 @pytest.fixture
@@ -140,19 +139,17 @@ def test_faults_on_the_wire(
     client.close()
 
 
-def raw_call(server: ServedEndpoint, client: Client, task: StartMPUTask) -> socket.socket:
-    """Send a signed call on a socket of one's own, and return the socket."""
-    port = int(server.url.rpartition(":")[2])
-    sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+def raw_call(server: ServedEndpoint, client: Client, task: StartMPUTask) -> Raw:
+    """Send a signed call on a socket of one's own."""
     target = client.prepare("StartMPUTask", task.to_wire()).target
-    sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-    return sock
+    asked = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    return Raw(int(server.url.rpartition(":")[2])).send(asked.encode())
 
 
-def rest(sock: socket.socket) -> bytes:
+def rest(raw: Raw) -> bytes:
     """All that still comes on a socket; it is closed then."""
-    with sock, sock.makefile("rb") as file:
-        return file.read()
+    with raw:
+        return raw.rest()
 
 
 def test_bytes_as_they_are_on_the_wire(
@@ -160,7 +157,7 @@ def test_bytes_as_they_are_on_the_wire(
 ) -> None:
     """Truncated is less than Content-Length promises, garbage is no HTTP, a reset is a reset."""
 
-    def answer(fault: faults.Fault) -> socket.socket:
+    def answer(fault: faults.Fault) -> Raw:
         rtcmpu_server.reset()
         rtcmpu_server.fail_next(fault)
         return raw_call(rtcmpu_server, client, rtcmpu_task)
@@ -171,12 +168,8 @@ def test_bytes_as_they_are_on_the_wire(
     assert len(body) == whole // 2
     assert rest(answer(faults.garbage)).startswith(b"\0\xff\x16\x03")
     for fault in (faults.connection_reset, faults.reset_amid_reply):
-        with (
-            answer(fault) as sock,
-            sock.makefile("rb") as file,
-            pytest.raises(ConnectionResetError),
-        ):
-            file.read()
+        with pytest.raises(ConnectionResetError):
+            rest(answer(fault))
     assert b"Content-Type: text/html\r\n" in rest(answer(faults.wrong_content_type))
     began = time.monotonic()
     assert rest(answer(faults.delay(0.2))).endswith(b"}")

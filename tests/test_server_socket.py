@@ -14,16 +14,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from io import BufferedReader
 from typing import Any
 
 import pytest
+from raw_socket import PATIENCE, Raw, Reply
 
 from pytest_rtcmpu.server.http import Limits, Server
 from pytest_rtcmpu.values.messages import Delivery, Request, Response
 
-PATIENCE = 20  # seconds a socket may block, so that nothing can hang the run
 MIB = 1 << 20
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 FOREVER = 3600.0
@@ -51,70 +49,9 @@ def post(*headers: str, body: bytes = b"") -> bytes:
     return "\r\n".join(("POST / HTTP/1.1", "Host: x", *headers, "", "")).encode() + body
 
 
-@dataclass
-class Reply:
-    """A reply as a client reads it."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    chunks: int = 0
-
-
-class Client:
-    """A raw socket that is always closed, and blocks for a bounded time."""
-
-    def __init__(self, server: Server, context: ssl.SSLContext | None = None) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
-        if context is not None:
-            self.sock = context.wrap_socket(self.sock, server_hostname="127.0.0.1")
-        self.file: BufferedReader = self.sock.makefile("rb")
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.file.close()
-        self.sock.close()
-
-    def send(self, data: bytes) -> Client:
-        """Send all, or as much as the server takes before it hangs up."""
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self.sock.sendall(data)
-        return self
-
-    def reply(self, *, head_only: bool = False) -> Reply:
-        """Read one reply as its headers say."""
-        status = int(self.file.readline().split()[1])
-        headers = {}
-        while (line := self.file.readline().rstrip(b"\r\n")) != b"":
-            name, _, value = line.decode("latin-1").partition(": ")
-            headers[name.lower()] = value
-        if head_only or status in (100, 204, 304):
-            return Reply(status, headers, b"")
-        if headers.get("transfer-encoding") == "chunked":
-            parts = []
-            while size := int(self.file.readline(), 16):
-                parts.append(self.file.read(size))
-                assert self.file.readline() == b"\r\n"
-            assert self.file.readline() == b"\r\n"
-            return Reply(status, headers, b"".join(parts), len(parts))
-        if "content-length" in headers:
-            return Reply(status, headers, self.file.read(int(headers["content-length"])))
-        return Reply(status, headers, self.file.read())
-
-    def ask(self, data: bytes, *, head_only: bool = False) -> Reply:
-        """Send and read one reply."""
-        return self.send(data).reply(head_only=head_only)
-
-    def rest(self) -> bytes:
-        """Read until the server hangs up."""
-        return self.file.read()
-
-
 def ask(server: Server, data: bytes = GET) -> Reply:
     """One request on a connection of its own."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         return client.ask(data)
 
 
@@ -207,7 +144,7 @@ def test_bad_requests_are_refused(
     server: Server, seen: list[Request], status: int, data: bytes
 ) -> None:
     """A bad request gets its 4xx or 5xx and a closed connection, and the server goes on."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         reply = client.ask(data)
         assert (reply.status, reply.headers["connection"]) == (status, "close")
         assert client.rest() == b""
@@ -217,7 +154,7 @@ def test_bad_requests_are_refused(
 
 def test_a_request_cut_off_by_its_client_is_refused(server: Server, seen: list[Request]) -> None:
     """A client that promises more than it sends before it leaves gets 400."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(post("Content-Length: 10", body=b"abc"))
         client.sock.shutdown(socket.SHUT_WR)
         assert client.reply().status == 400
@@ -229,7 +166,7 @@ def test_bytes_beyond_the_content_length_are_the_next_request(
     server: Server, seen: list[Request]
 ) -> None:
     """A Content-Length that is too small ends the body; what follows is judged by itself."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(post("Content-Length: 3", body=b"abc\0def\r\n\r\n"))
         assert [client.reply().status, client.reply().status] == [200, 400]
         assert client.rest() == b""
@@ -238,7 +175,7 @@ def test_bytes_beyond_the_content_length_are_the_next_request(
 
 def test_a_refused_pipeline_ends_with_the_refusal(server: Server, seen: list[Request]) -> None:
     """What follows a bad request on its connection is never read as a request."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(get("/1") + b"HELLO\r\n\r\n" + get("/3"))
         assert [client.reply().status, client.reply().status] == [200, 400]
         assert client.rest() == b""
@@ -292,7 +229,7 @@ def test_unusual_requests_are_read(
     server: Server, seen: list[Request], data: bytes, method: str, target: str, body: bytes
 ) -> None:
     """The handle gets method, origin-form target and body as they were sent."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         assert client.ask(data).body == target.encode()
         assert client.ask(GET).status == 200
     assert (seen[0].method, seen[0].target, seen[0].body) == (method, target, body)
@@ -307,7 +244,7 @@ def test_headers_keep_order_case_and_bytes(server: Server, seen: list[Request]) 
 def test_one_byte_at_a_time_is_read(server: Server) -> None:
     """A request in single bytes is a request."""
     data = get("/x") + post("Content-Length: 3", body=b"abc")
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in data:
             client.send(bytes([byte]))
@@ -316,7 +253,7 @@ def test_one_byte_at_a_time_is_read(server: Server) -> None:
 
 def test_expect_100_continue_is_answered(server: Server, seen: list[Request]) -> None:
     """A client that waits for 100 Continue gets it, and then its reply."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         head = post("Content-Length: 3", "Expect: 100-continue")
         assert client.ask(head).status == 100
         assert client.ask(b"abc").status == 200
@@ -331,7 +268,7 @@ def test_expect_100_continue_with_too_much_is_refused(server: Server) -> None:
 
 def test_a_client_may_stop_talking_before_its_reply(server: Server) -> None:
     """A half-closed connection is still answered, and then closed."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(get("/1") + get("/2"))
         client.sock.shutdown(socket.SHUT_WR)
         assert [client.reply().body, client.reply().body] == [b"/1", b"/2"]
@@ -343,7 +280,7 @@ def test_a_client_may_stop_talking_before_its_reply(server: Server) -> None:
 
 def test_a_connection_is_kept(server: Server) -> None:
     """Requests one after the other are answered on one connection."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         replies = [client.ask(get(f"/{n}")) for n in range(20)]
     assert [reply.body for reply in replies] == [b"/%d" % n for n in range(20)]
     assert all("connection" not in reply.headers for reply in replies)
@@ -351,7 +288,7 @@ def test_a_connection_is_kept(server: Server) -> None:
 
 def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
     """Two thousand requests in one go give two thousand replies in their order."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(b"".join(get(f"/{n}") for n in range(2000)))
         assert [client.reply().body for _ in range(2000)] == [b"/%d" % n for n in range(2000)]
 
@@ -360,7 +297,7 @@ def test_a_late_reply_keeps_its_place(server: Server) -> None:
     """Requests behind a delayed one wait for it."""
     late = Response(status=200, body=b"late", delivery=Delivery(delay=0.02))
     server.handle = lambda request: late if request.target == "/late" else echo(request)
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(get("/1") + get("/late") + get("/2") + get("/late") + get("/3"))
         got = [client.reply().body for _ in range(5)]
     assert got == [b"/1", b"late", b"/2", b"late", b"/3"]
@@ -381,7 +318,7 @@ def test_the_client_decides_whether_a_connection_lasts(
 ) -> None:
     """HTTP/1.1 keeps a connection unless told to close it, HTTP/1.0 only when asked."""
     request = f"GET / {line}\r\n".encode()
-    with Client(server) as client:
+    with Raw(server.port) as client:
         reply = client.ask(request)
         if kept:
             assert client.ask(request).status == 200
@@ -393,7 +330,7 @@ def test_the_client_decides_whether_a_connection_lasts(
 
 def test_head_has_no_body(server: Server) -> None:
     """HEAD is answered with the length a body would have, and without the body."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         reply = client.ask(b"HEAD /four HTTP/1.1\r\nHost: x\r\n\r\n", head_only=True)
         assert reply.headers["content-length"] == "5"
         assert client.ask(get("/next")).body == b"/next"
@@ -401,7 +338,7 @@ def test_head_has_no_body(server: Server) -> None:
 
 def test_many_connections_at_once(server: Server) -> None:
     """Two hundred open connections each get their own replies."""
-    clients = [Client(server) for _ in range(200)]
+    clients = [Raw(server.port) for _ in range(200)]
     try:
         for n, client in enumerate(clients):
             client.send(get(f"/{n}"))
@@ -415,7 +352,7 @@ def test_a_client_that_reads_late_gets_everything(server: Server) -> None:
     """Replies wait for a client that does not read, and hold up nobody else."""
     big = Response(status=200, body=b"x" * MIB)
     server.handle = lambda request: big if request.target == "/big" else echo(request)
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(get("/big") * 30 + get("/end"))
         assert ask(server, get("/other")).body == b"/other"
         assert [len(client.reply().body) for _ in range(30)] == [MIB] * 30
@@ -428,14 +365,20 @@ def test_a_client_that_reads_late_gets_everything(server: Server) -> None:
 @pytest.mark.parametrize("start", [b"G", GET[:-2], post("Content-Length: 10", body=b"abc")])
 def test_a_request_that_never_ends_gets_408(start: bytes) -> None:
     """A request that does not arrive in time is given up."""
-    with Server(echo, limits=Limits(request_seconds=0.05)) as server, Client(server) as client:
+    with (
+        Server(echo, limits=Limits(request_seconds=0.05)) as server,
+        Raw(server.port) as client,
+    ):
         assert client.ask(start).status == 408
         assert client.rest() == b""
 
 
 def test_a_slow_client_wins_no_time_by_single_bytes() -> None:
     """A client that keeps sending bytes is given up as well."""
-    with Server(echo, limits=Limits(request_seconds=0.1)) as server, Client(server) as client:
+    with (
+        Server(echo, limits=Limits(request_seconds=0.1)) as server,
+        Raw(server.port) as client,
+    ):
         client.send(b"GET /")
         while not select.select([client.sock], [], [], 0.005)[0]:
             client.send(b"a")
@@ -446,7 +389,7 @@ def test_an_idle_connection_is_closed() -> None:
     """A connection without a request is closed without a word."""
     limits = Limits(keep_alive_seconds=0.05, linger_seconds=0.05)
     with Server(echo, limits=limits) as server:
-        with Client(server) as silent, Client(server) as served:
+        with Raw(server.port) as silent, Raw(server.port) as served:
             assert served.ask(GET).status == 200
             assert (served.rest(), silent.rest()) == (b"", b"")
         assert ask(server).status == 200
@@ -455,7 +398,7 @@ def test_an_idle_connection_is_closed() -> None:
 def test_one_connection_too_many_gets_503() -> None:
     """Beyond the limit a connection is refused, and taken again when another has left."""
     limits = Limits(max_connections=1, linger_seconds=0.01)
-    with Server(echo, limits=limits) as server, Client(server) as first:
+    with Server(echo, limits=limits) as server, Raw(server.port) as first:
         assert first.ask(GET).status == 200
         assert ask(server, b"").status == 503
         assert first.ask(GET).status == 200
@@ -469,7 +412,11 @@ def test_a_client_that_never_reads_is_dropped() -> None:
         return big if request.target == "/big" else echo(request)
 
     limits = Limits(request_seconds=0.05)
-    with Server(handle, limits=limits) as server, Client(server) as client, Client(server) as other:
+    with (
+        Server(handle, limits=limits) as server,
+        Raw(server.port) as client,
+        Raw(server.port) as other,
+    ):
         assert (client.ask(GET).status, other.ask(GET).status) == (200, 200)
         client.send(get("/big") * 100)
         while server.open_connections > 1:
@@ -512,7 +459,7 @@ def test_slow_replies_are_whole(
 ) -> None:
     """A delayed or slow reply is complete and leaves the connection usable."""
     server.handle = deliver(delivery, *headers)
-    with Client(server) as client:
+    with Raw(server.port) as client:
         assert client.ask(get("/fault")).body == BODY
         assert client.ask(get("/next")).body == b"/next"
 
@@ -527,14 +474,14 @@ def test_a_delay_may_be_longer_than_a_request_may_take() -> None:
     """How long the client may take has nothing to do with how long the server takes."""
     late = Response(status=200, body=b"late", delivery=Delivery(delay=0.3))
     limits = Limits(request_seconds=0.05, keep_alive_seconds=0.05, linger_seconds=0.05)
-    with Server(lambda _: late, limits=limits) as server, Client(server) as client:
+    with Server(lambda _: late, limits=limits) as server, Raw(server.port) as client:
         assert client.ask(GET).body == b"late"
 
 
 def test_a_delay_holds_up_nobody_else(server: Server) -> None:
     """While one client waits for an hour others are served, and stop() does not wait."""
     server.handle = deliver(Delivery(delay=FOREVER))
-    with Client(server) as waiting:
+    with Raw(server.port) as waiting:
         waiting.send(get("/fault"))
         assert ask(server).status == 200
         server.stop()
@@ -547,8 +494,8 @@ def test_a_timeout_says_nothing_more(
 ) -> None:
     """A reply that never ends holds its connection until the client leaves."""
     server.handle = deliver(Delivery(ending="timeout", after=after))
-    with Client(server) as other:
-        with Client(server) as client:
+    with Raw(server.port) as other:
+        with Raw(server.port) as client:
             client.send(get("/fault"))
             if arrives is not None:
                 assert client.reply(head_only=True).headers["content-length"] == "10"
@@ -562,7 +509,7 @@ def test_a_timeout_says_nothing_more(
 def test_a_timeout_ends_when_the_server_stops(server: Server) -> None:
     """A held connection is let go by stop()."""
     server.handle = deliver(Delivery(ending="timeout"))
-    with Client(server) as client, Client(server) as other:
+    with Raw(server.port) as client, Raw(server.port) as other:
         client.send(get("/fault"))
         other.ask(GET)
         server.stop()
@@ -573,7 +520,7 @@ def test_a_timeout_ends_when_the_server_stops(server: Server) -> None:
 def test_a_reset_before_anything(server: Server, request_tail: bytes) -> None:
     """The connection is reset and not one byte of a reply arrives."""
     server.handle = deliver(Delivery(ending="reset"))
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(get("/fault") + request_tail)
         with pytest.raises(ConnectionResetError):
             client.sock.recv(1)
@@ -583,7 +530,7 @@ def test_a_reset_before_anything(server: Server, request_tail: bytes) -> None:
 def test_a_reset_amid_the_body(server: Server) -> None:
     """So many bytes of the body arrive, then the connection is reset."""
     server.handle = deliver(Delivery(ending="reset", after=4))
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(get("/fault"))
         assert client.reply(head_only=True).headers["content-length"] == "10"
         assert client.file.read(4) == b"0123"
@@ -604,7 +551,7 @@ def test_a_truncated_reply_is_closed(
 ) -> None:
     """The head promises the whole body, part of it arrives, the connection is closed."""
     server.handle = deliver(Delivery(ending="close", after=after), *headers)
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(get("/fault"))
         assert client.reply(head_only=True).status == 200
         assert client.rest() == arrives
@@ -613,7 +560,7 @@ def test_a_truncated_reply_is_closed(
 def test_close_before_anything(server: Server) -> None:
     """The connection is closed in order and not one byte arrives."""
     server.handle = deliver(Delivery(ending="close"))
-    with Client(server) as client:
+    with Raw(server.port) as client:
         assert client.send(get("/fault")).rest() == b""
 
 
@@ -622,14 +569,14 @@ def test_garbage_takes_the_place_of_the_reply(server: Server, rate: float | None
     """Raw bytes are put on the wire as they are, and the connection is closed."""
     garbage = b"\0\xffHTTP/7 what\r\n\r\r"
     server.handle = deliver(Delivery(raw=garbage, bytes_per_second=rate))
-    with Client(server) as client:
+    with Raw(server.port) as client:
         assert client.send(get("/fault") + GET).rest() == garbage
 
 
 def test_a_delivery_that_cannot_be_performed_is_recorded() -> None:
     """A rate of zero drops the connection and is kept as an error with its request."""
     with Server(deliver(Delivery(bytes_per_second=0))) as server:
-        with Client(server) as client:
+        with Raw(server.port) as client:
             assert client.send(get("/fault")).rest() == b""
         [failure] = server.errors
     assert isinstance(failure.exception, ZeroDivisionError)
@@ -649,7 +596,7 @@ def test_a_chunked_reply_has_two_chunks(server: Server) -> None:
     """A reply with Transfer-Encoding comes in chunks and without Content-Length."""
     headers = (("Transfer-Encoding", "chunked"),)
     server.handle = always(Response(status=200, headers=headers, body=BODY))
-    with Client(server) as client:
+    with Raw(server.port) as client:
         for _ in range(2):
             reply = client.ask(GET)
             assert (reply.body, reply.chunks) == (BODY, 2)
@@ -668,7 +615,7 @@ def test_http_1_0_gets_no_chunks(server: Server) -> None:
 def test_a_reply_without_a_body_ends_after_its_head(server: Server, status: int) -> None:
     """204 and 304 send no body, whatever the handle returned."""
     server.handle = always(Response(status=status, body=BODY))
-    with Client(server) as client:
+    with Raw(server.port) as client:
         assert client.ask(GET).status == status
         assert client.ask(GET).status == status
 
@@ -678,7 +625,7 @@ def test_a_content_length_that_lies_is_sent(server: Server, length: str) -> None
     """A Content-Length of the handle's own is kept, and the connection closed after the body."""
     headers = (("content-length", length),)
     server.handle = always(Response(status=200, headers=headers, body=BODY))
-    with Client(server) as client:
+    with Raw(server.port) as client:
         reply = client.ask(GET, head_only=True)
         assert reply.headers == {"content-length": length, "connection": "close"}
         assert client.rest() == BODY
@@ -687,7 +634,7 @@ def test_a_content_length_that_lies_is_sent(server: Server, length: str) -> None
 def test_the_handle_may_close_the_connection(server: Server) -> None:
     """A reply with Connection: close is the last one."""
     server.handle = always(Response(status=200, headers=(("Connection", "close"),)))
-    with Client(server) as client:
+    with Raw(server.port) as client:
         assert client.ask(GET).headers == {"connection": "close", "content-length": "0"}
         assert client.rest() == b""
 
@@ -715,7 +662,7 @@ UNSENDABLE = {
 @pytest.mark.parametrize("response", UNSENDABLE.values(), ids=UNSENDABLE.keys())
 def test_what_is_not_http_is_not_sent(response: Response) -> None:
     """A reply that cannot be one becomes a 500 and a recorded error."""
-    with Server(always(response)) as server, Client(server) as client:
+    with Server(always(response)) as server, Raw(server.port) as client:
         for _ in range(2):
             reply = client.ask(GET)
             assert reply.status == 500
@@ -734,7 +681,7 @@ def test_an_error_in_the_handle_is_kept(kind: type[BaseException]) -> None:
     def broken_handle(request: Request) -> Response:
         raise kind("the secret reason")
 
-    with Server(broken_handle) as server, Client(server) as client:
+    with Server(broken_handle) as server, Raw(server.port) as client:
         reply = client.ask(get("/broken"))
         assert reply.status == 500
         assert kind.__name__ in reply.body.decode()
@@ -752,7 +699,7 @@ def test_an_error_in_the_handle_is_kept(kind: type[BaseException]) -> None:
 def test_errors_are_kept_up_to_a_limit() -> None:
     """Memory is bounded when everything fails."""
     with Server(always(Response(status=1)), limits=Limits(max_errors=3)) as server:
-        with Client(server) as client:
+        with Raw(server.port) as client:
             assert {client.ask(GET).status for _ in range(5)} == {500}
         assert len(server.errors) == 3
 
@@ -781,7 +728,7 @@ def test_all_that_has_arrived_is_answered_before_a_reply_is_sent(server: Server)
     """Requests that wait together are read, then answered, then replied to: not one by one."""
     holds, goes_on = threading.Event(), threading.Event()
     replied: list[int] = []
-    clients = [Client(server) for _ in range(6)]
+    clients = [Raw(server.port) for _ in range(6)]
 
     def handle(request: Request) -> Response:
         if request.target == "/hold":
@@ -819,8 +766,8 @@ def test_a_client_that_leaves_before_its_reply_disturbs_nobody(server: Server) -
         return echo(request)
 
     server.handle = handle
-    with Client(server) as first, Client(server) as stays:
-        leaves = Client(server)
+    with Raw(server.port) as first, Raw(server.port) as stays:
+        leaves = Raw(server.port)
         assert leaves.send(get("/a")).reply().body == b"/a"
         assert stays.send(get("/b")).reply().body == b"/b"
         first.send(get("/hold"))
@@ -838,21 +785,25 @@ def test_a_client_that_leaves_before_its_reply_disturbs_nobody(server: Server) -
 
 def test_stop_ends_everything(server: Server) -> None:
     """stop() closes hanging connections and the socket and leaves no thread."""
-    with Client(server) as idle, Client(server) as half, Client(server) as done:
+    with (
+        Raw(server.port) as idle,
+        Raw(server.port) as half,
+        Raw(server.port) as done,
+    ):
         half.send(b"GET / HT")
         assert done.ask(GET).status == 200
         server.stop()
         assert server_threads() == []
         assert [idle.rest(), half.rest(), done.rest()] == [b"", b"", b""]
     with pytest.raises(ConnectionRefusedError):
-        Client(server)
+        Raw(server.port)
     assert server.open_connections == 0
     gc.collect()
 
 
 def test_stop_right_after_a_connection(server: Server) -> None:
     """A connection not yet accepted leaves nothing open."""
-    clients = [Client(server) for _ in range(20)]
+    clients = [Raw(server.port) for _ in range(20)]
     server.stop()
     gc.collect()
     for client in clients:
@@ -880,7 +831,7 @@ def test_the_handle_may_stop_its_server(server: Server) -> None:
         return echo(request)
 
     server.handle = last
-    with Client(server) as client:
+    with Raw(server.port) as client:
         assert client.ask(get("/last")).body == b"/last"
         assert client.rest() == b""
 
@@ -919,7 +870,7 @@ def test_what_keeps_the_loop_from_serving_is_told_to_the_caller() -> None:
 
 def test_the_handle_may_be_exchanged(server: Server) -> None:
     """A new handle answers the next request, on connections that are open as well."""
-    with Client(server) as client:
+    with Raw(server.port) as client:
         assert client.ask(get("/1")).body == b"/1"
         server.handle = always(Response(status=418, body=b"new"))
         assert client.ask(get("/2")).body == b"new"
@@ -948,7 +899,11 @@ def test_a_reply_that_cannot_be_sent_is_nobody_else_s_trouble(server: Server) ->
         return Duck() if request.target == "/duck" else echo(request)
 
     server.handle = handle
-    with Client(server) as first, Client(server) as duck, Client(server) as other:
+    with (
+        Raw(server.port) as first,
+        Raw(server.port) as duck,
+        Raw(server.port) as other,
+    ):
         for client in (duck, other):  # they are accepted
             assert client.ask(get("/a")).body == b"/a"
         first.send(get("/hold"))
@@ -974,7 +929,7 @@ def test_the_handle_may_drop_all_connections(server: Server) -> None:
         return echo(request)
 
     server.handle = handle
-    with Client(server) as client:
+    with Raw(server.port) as client:
         client.send(get("/drop"))
         with suppress(ConnectionResetError):
             assert client.rest() == b""
@@ -1009,9 +964,8 @@ def test_a_signal_ends_serve_forever(number: signal.Signals) -> None:
         try:
             assert process.stdout is not None
             port = int(process.stdout.readline().rpartition(":")[2])
-            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
-                sock.sendall(GET)
-                assert sock.recv(12) == b"HTTP/1.1 200"
+            with Raw(port) as client:
+                assert client.ask(GET).status == 200
                 process.send_signal(number)
                 out, err = process.communicate(timeout=PATIENCE)
         finally:
@@ -1050,7 +1004,7 @@ Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 def test_tls_serves_the_same(secure: Server, tls: Contexts) -> None:
     """Requests over TLS are answered, one by one and pipelined."""
     assert secure.url.startswith("https://127.0.0.1:")
-    with Client(secure, tls[1]) as client:
+    with Raw(secure.port, tls[1]) as client:
         assert client.ask(get("/1")).body == b"/1"
         client.send(get("/?" + "a" * MIB) + get("/2"))
         assert len(client.reply().body) == MIB + 2
@@ -1059,16 +1013,16 @@ def test_tls_serves_the_same(secure: Server, tls: Contexts) -> None:
 
 def test_tls_refuses_and_truncates_the_same(secure: Server, tls: Contexts) -> None:
     """Bad requests and faults look the same over TLS."""
-    with Client(secure, tls[1]) as client:
+    with Raw(secure.port, tls[1]) as client:
         assert client.ask(b"HELLO\r\n\r\n").status == 400
         assert client.rest() == b""
     secure.handle = deliver(Delivery(ending="close", after=4))
-    with Client(secure, tls[1]) as client:
+    with Raw(secure.port, tls[1]) as client:
         assert client.ask(get("/fault"), head_only=True).status == 200
         assert client.rest() == b"0123"
     secure.handle = deliver(Delivery(ending="reset"))
     # Python's own TLS client takes many a reset for an end of file
-    with Client(secure, tls[1]) as client, suppress(ConnectionResetError):
+    with Raw(secure.port, tls[1]) as client, suppress(ConnectionResetError):
         assert client.send(get("/fault")).sock.recv(1) == b""
 
 
@@ -1100,15 +1054,15 @@ def test_tls_answers_who_has_stopped_talking(secure: Server, tls: Contexts) -> N
 
 def test_tls_survives_clients_without_tls(secure: Server, tls: Contexts) -> None:
     """Plain HTTP on the TLS port ends its own connection only."""
-    with Client(secure) as plain, suppress(ConnectionResetError):
+    with Raw(secure.port) as plain, suppress(ConnectionResetError):
         plain.send(GET).rest()
-    with Client(secure, tls[1]) as client:
+    with Raw(secure.port, tls[1]) as client:
         assert client.ask(get("/1")).body == b"/1"
 
 
 def test_tls_stops_amid_a_handshake(secure: Server, tls: Contexts) -> None:
     """stop() drops clients that have not finished their handshake."""
-    with Client(secure) as silent, Client(secure, tls[1]) as client:
+    with Raw(secure.port) as silent, Raw(secure.port, tls[1]) as client:
         assert client.ask(GET).status == 200
         secure.stop()
         assert silent.rest() == b""

@@ -4,61 +4,40 @@ from __future__ import annotations
 
 import gc
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from io import BufferedReader
 from typing import Any
 
 import pytest
+from raw_socket import Raw
 
 from pytest_rtcmpu import Client, Credentials, Endpoint
 from pytest_rtcmpu.model import example_task
 from pytest_rtcmpu.server.control import Control
 from pytest_rtcmpu.server.http import Server
 
-PATIENCE = 60
 KEY = Credentials("testid", "testsecret")
 TASK = example_task()
 slow = pytest.mark.slow
 
 
-class Connection:
-    """One kept connection: requests go out, replies come back."""
+def get(target: str) -> bytes:
+    """A GET request."""
+    return f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
-    def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self.file: BufferedReader = self.sock.makefile("rb")
 
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-        self.sock.close()
-
-    def __enter__(self) -> Connection:
-        return self
-
-    def send(self, target: str) -> None:
-        """Send a GET."""
-        self.sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-
-    def reply(self) -> Any:
-        """Read a reply's JSON."""
-        assert self.file.readline().startswith(b"HTTP/1.1 ")
-        length = 0
-        while (line := self.file.readline()) != b"\r\n":
-            name, _, value = line.partition(b":")
-            if name == b"Content-Length":
-                length = int(value)
-        return json.loads(self.file.read(length))
+def read(connection: Raw) -> Any:
+    """Read a reply's JSON."""
+    return json.loads(connection.reply().body)
 
 
 @contextmanager
-def connected(endpoint: Endpoint, number: int) -> Iterator[list[Connection]]:
+def connected(endpoint: Endpoint, number: int) -> Iterator[list[Raw]]:
     """Serve an endpoint, and give so many connections; no error may come up inside."""
     with Server(Control(endpoint)) as server, ExitStack() as stack:
-        yield [stack.enter_context(Connection(server.port)) for _ in range(number)]
+        yield [stack.enter_context(Raw(server.port)) for _ in range(number)]
         assert server.errors == []
     gc.collect()
 
@@ -78,9 +57,9 @@ def test_no_reply_is_lost_or_mixed_up(calls: int, caplog: pytest.LogCaptureFixtu
         for turn in range(calls // 64):
             asked = [f"{turn}-{number}" for number in range(64)]
             for connection, task_id in zip(connections, asked, strict=True):
-                connection.send(target(client, task_id))
+                connection.send(get(target(client, task_id)))
             for connection, task_id in zip(connections, asked, strict=True):
-                replies[connection.reply()["RequestId"]] = task_id
+                replies[read(connection)["RequestId"]] = task_id
     client.close()
     assert len(replies) == calls
     assert endpoint.call_count == calls
@@ -102,8 +81,8 @@ def test_of_simultaneous_starts_one_succeeds(rounds: int) -> None:
         for number in range(rounds):
             targets = [target(client, f"t{number}") for _ in connections]
             for connection, each in zip(connections, targets, strict=True):
-                connection.send(each)
-            codes = [connection.reply().get("Code") for connection in connections]
+                connection.send(get(each))
+            codes = [read(connection).get("Code") for connection in connections]
             assert codes.count(None) == 1
             assert codes.count("TaskExisted") == 199
     client.close()
@@ -123,7 +102,7 @@ def test_memory_is_bounded(calls: int) -> None:
     with connected(endpoint, 1) as [connection]:
         for number in range(calls):
             moment = began + timedelta(seconds=window / 20 * number)
-            connection.send(target(client, "t"))
+            connection.send(get(target(client, "t")))
             connection.reply()
             most = max(most, len(endpoint._state.nonces))
     client.close()
@@ -138,10 +117,6 @@ def test_large_calls_push_out_more() -> None:
     query = "/?" + "a=%20&" * 150_000
     with connected(endpoint, 1) as [connection]:
         for _ in range(5):
-            connection.sock.sendall(f"GET {query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            head = connection.file.readline()
-            while (line := connection.file.readline()) != b"\r\n":
-                head += line
-            connection.file.read(int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0]))
+            connection.ask(get(query))
         assert endpoint.call_count == 5
         assert [call.number for call in endpoint.calls] == [4, 5]

@@ -18,6 +18,7 @@ from pytest_rtcmpu.report.github import annotate
 from pytest_rtcmpu.report.html import to_html
 from pytest_rtcmpu.report.json_report import dumps, to_json
 from pytest_rtcmpu.report.junit import to_junit
+from pytest_rtcmpu.report.ledger import OUTCOMES
 from pytest_rtcmpu.values.credentials import Secret
 
 FAILING = of("client")[0]
@@ -234,5 +235,5 @@ def test_page_labels_every_control():
     search = [given for given in inputs if given["type"] == "search"]
     assert [given["id"] in labels for given in search] == [True]
     boxes = [given for given in inputs if given["type"] == "checkbox"]
-    assert len(boxes) == 8
+    assert len(boxes) == len(OUTCOMES) + len(CONTRACT.levels)
     assert sum(tag == "label" and "for" not in given for tag, given in page.tags) == len(boxes)

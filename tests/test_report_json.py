@@ -15,6 +15,7 @@ from pytest_rtcmpu.checks.core import PHASES, CheckResult, Exchange, Finding, Su
 from pytest_rtcmpu.contract import load
 from pytest_rtcmpu.report import from_json, ledgers, merge, to_json, write
 from pytest_rtcmpu.report.json_report import SCHEMA, dumps
+from pytest_rtcmpu.report.ledger import OUTCOMES
 
 SCHEMA_FILE = json.loads(
     resources.files("pytest_rtcmpu.report").joinpath("report.schema.json").read_text("utf-8")
@@ -59,6 +60,8 @@ def results(draw, subject):
         phase=phase,
         asserts=f"{clause} is kept.",
         exercised=draw(st.integers(0, 5)),
+        not_judged=draw(st.integers(0, 2)),
+        reason=draw(any_text),
         broken=len(findings) + (draw(st.integers(0, 5)) if findings else 0),
         findings=tuple(findings),
     )
@@ -141,7 +144,7 @@ def test_totals():
     """Totals count clauses by outcome, the failing ones and the checks; the status is there."""
     made, found = everything()
     data = to_json(made, found)
-    for key in ("held", "broken", "not exercised", "known failure", "failing", "checks"):
+    for key in (*OUTCOMES, "failing", "checks"):
         assert data["totals"][key] == sum(each["totals"][key] for each in data["subjects"])
     assert data["totals"]["broken"] == 10
     assert data["totals"]["failing"] == 6

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from reports import both, broken, everything, held, of, run, subject_run
+from reports import both, broken, doubtful, everything, held, of, run, subject_run
 
 from pytest_rtcmpu.report import ledgers, summary
+from pytest_rtcmpu.report.ledger import OUTCOMES
 from pytest_rtcmpu.report.terminal import SCREEN
 from pytest_rtcmpu.values.text import cells, pad, shorten, visible
 
@@ -101,12 +102,10 @@ def test_incomplete():
 def test_counts():
     """Each subject has its counts, outcome by outcome."""
     lines = text(everything()).splitlines()
-    at = next(n for n, line in enumerate(lines) if "not exercised  known failure" in line)
+    at = next(n for n, line in enumerate(lines) if "not judged  not exercised  known" in line)
     assert re.split(r"  +", lines[at + 1])[0] == "[1] client shop.rtc:start"
     counts = [
-        [str(each.count(o)) for o in ("held", "broken", "not exercised", "known failure")]
-        + [str(each.checks)]
-        for each in everything()[1]
+        [str(each.count(o)) for o in OUTCOMES] + [str(each.checks)] for each in everything()[1]
     ]
     assert [re.split(r"  +", lines[at + 1 + n])[1:] for n in range(2)] == counts
 
@@ -138,6 +137,15 @@ def test_not_exercised_is_listed():
     silent = len(FAILING) + len(READINGS) - 1
     assert f"\nNOT EXERCISED ({silent}) {FAILING[1]}, " in said
     assert said.endswith(f"PASSED 1 clause held, {silent} not exercised")
+
+
+def test_not_judged_is_listed_with_its_reason():
+    """Clauses that could not be judged are named, with why, counted, and never held."""
+    made = both(held(FAILING[0]), doubtful(FAILING[1], reason="the secret is wrong"))
+    said = text(made)
+    assert f"\nNOT JUDGED (1) {FAILING[1]}; the secret is wrong\n" in said
+    assert ", 1 not judged, " in said.splitlines()[-1]
+    assert "2 checks not judged: the secret is wrong" in text(made, verbose=True)
 
 
 def test_nothing_checked():

@@ -20,8 +20,15 @@ _HELD: Final = ("held", "✓", "held")
 _BROKEN: Final = ("broken", "✗", "broken")
 _REPORTED: Final = ("reported", "!", "broken, reported")
 _KNOWN: Final = ("known", "≈", "known failure")
+_UNSURE: Final = ("unsure", "?", "not judged")
 _SILENT: Final = ("silent", "–", "not exercised")
 _Kind = tuple[str, str, str]
+_KINDS: Final = {
+    "held": _HELD,
+    "known failure": _KNOWN,
+    "not judged": _UNSURE,
+    "not exercised": _SILENT,
+}
 
 #: The groups of clauses, worst first: kind, title, what it means.
 _GROUPS: Final = (
@@ -32,6 +39,11 @@ _GROUPS: Final = (
         "Reported, not failing: the sources leave these open. With --strict they fail.",
     ),
     (_KNOWN, "Known failures", "Broken, and listed with a reason in the known-failures file."),
+    (
+        _UNSURE,
+        "Not judged",
+        "They applied, and nobody could tell whether they were kept; each says why.",
+    ),
     (_SILENT, "Not exercised", "Nothing put these to the test, so nothing is known of them."),
     (_HELD, "Held", "Put to the test, and kept every time."),
 )
@@ -66,8 +78,8 @@ def to_html(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str] 
             *_filters(ledgers),
             *_groups(ledgers),
             "</main>",
-            "<footer>A clause that nothing exercised is listed, never counted as held. "
-            "Secrets in requests and replies are redacted.</footer>",
+            "<footer>A clause that nothing exercised, or that could not be judged, is never "
+            "counted as held. Secrets in requests and replies are redacted.</footer>",
             f"<script>{script}</script>",
             "</body>",
             "</html>",
@@ -285,6 +297,8 @@ def _entry(entry: Entry, who: str) -> Iterator[str]:
 def _check(result: CheckResult, entry: Entry) -> str:
     if result.broken:
         said = words.share(result)
+    elif result.not_judged:
+        said = _text(words.doubt(result))
     elif result.exercised:
         said = f"held in {count(result.exercised, 'check')}"
     else:
@@ -334,7 +348,7 @@ def _labels(ledgers: Collection[Ledger]) -> list[str]:
 def _kind(entry: Entry) -> _Kind:
     if entry.outcome == "broken":
         return _BROKEN if entry.fails else _REPORTED
-    return {"held": _HELD, "known failure": _KNOWN, "not exercised": _SILENT}[entry.outcome]
+    return _KINDS[entry.outcome]
 
 
 def _worst(row: Row) -> _Kind:

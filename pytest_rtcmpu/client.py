@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ from pytest_rtcmpu.values.redaction import redact_everywhere
 
 Signature = Literal["1.0", "v3"]
 Method = Literal["GET", "POST"]
+#: Bytes that are read of a body at once.
+_PART = 65536
 #: What a timeout may be: seconds for connecting and for each wait, or the two apart.
 Timeout = float | tuple[float, float]
 
@@ -83,7 +86,7 @@ class Client:
         signature: ``1.0`` (HMAC-SHA1) or ``v3`` (ACS3-HMAC-SHA256).
         method: ``GET`` (all in the query) or ``POST`` (a form body).
         user_panes_from: where UserPanes counts from: 0 as S1's example, 1 as published clients.
-        timeout: seconds, or (connect, read).
+        timeout: seconds, or (connect, read): for each wait, and for the reply as a whole.
         session: a ``requests.Session`` to send with; the client's own by default.
         reply_format: ``JSON``, ``XML``, or ``None`` to leave Format out.
         now, nonce: where time and nonces come from.
@@ -242,13 +245,33 @@ class Client:
         if request.method == "POST":
             prepared.headers["Content-Length"] = str(len(request.body))
         settings = self.session.merge_environment_settings(self.endpoint, {}, None, None, None)
+        began = time.monotonic()
+        settings["stream"] = True  # read below, against the clock
         received = self.session.send(
             prepared, timeout=self.timeout, allow_redirects=False, **settings
         )
-        body = received.content
+        body = self._body(received, began)
         return Response(
             status=received.status_code, headers=tuple(received.headers.items()), body=body
         )
+
+    def _body(self, received: requests.Response, began: float) -> bytes:
+        """Read a body. To requests a timeout is for each wait: one that trickles never ends."""
+        seconds = self.timeout[1] if isinstance(self.timeout, tuple) else self.timeout
+        raw = received.raw
+        if (
+            seconds is None
+            or not isinstance(raw, urllib3.HTTPResponse)
+            or not hasattr(raw, "read1")
+        ):
+            return received.content  # no urllib3, or one before 2
+        parts = []
+        with received:
+            while part := raw.read1(_PART, decode_content=True):
+                parts.append(part)
+                if time.monotonic() > began + seconds:
+                    raise requests.ReadTimeout(f"no whole reply within {seconds:g} s")
+        return b"".join(parts)
 
     def _common(self, name: str) -> str:
         return next(p.value or "" for p in self._contract.common_parameters if p.name == name)

@@ -150,6 +150,22 @@ def decode_reply(
     return value
 
 
+def reply_names(body: bytes) -> list[str]:
+    """Return the names of a readable reply's fields, those that come twice too."""
+    text = body.decode("utf-8-sig").strip()
+    if text.startswith("<"):
+        parser = ElementTree.XMLParser(target=_NoDocument())
+        return [child.tag for child in ElementTree.fromstring(text, parser)]
+    names: list[str] = []
+
+    def keep(pairs: list[tuple[str, object]]) -> None:
+        # The outermost object is the last to be read.
+        names[:] = [name for name, _ in pairs]
+
+    json.loads(text, object_pairs_hook=keep)
+    return names
+
+
 class _NoDocument(ElementTree.TreeBuilder):
     """Refuses a document type: a reply has no use for one, and entities make XML explode."""
 

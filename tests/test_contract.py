@@ -189,6 +189,15 @@ def test_a_clause_is_complete(clause: contract_module.Clause) -> None:
 
 
 @pytest.mark.parametrize(
+    "clause", [c for c in CONTRACT.clauses if c.level == "documented"], ids=lambda c: c.id
+)
+def test_a_documented_clause_quotes_its_sentence(clause) -> None:
+    """What no sentence of the reference says is no documented rule."""
+    assert clause.quote
+    assert clause.source.split(",")[0] == "S1"
+
+
+@pytest.mark.parametrize(
     "clause", [c for c in CONTRACT.clauses if c.level == "reading"], ids=lambda clause: clause.id
 )
 def test_a_reading_says_why(clause: contract_module.Clause) -> None:

@@ -279,6 +279,7 @@ def test_results_are_complete_under_xdist(run, pytester, workers):
     assert report["totals"] == {
         "held": 2,
         "broken": 1,
+        "not judged": 0,
         "not exercised": 0,
         "not selected": len(subject["clauses"]) - 3,
         "known failure": 0,

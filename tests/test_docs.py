@@ -438,12 +438,13 @@ def test_every_reading_is_told_apart() -> None:
 
 
 def test_numbers_that_are_told() -> None:
-    """Ten rows of the service table come with HTTP 200, and two readings fail in any case."""
+    """Ten rows of the service table come with HTTP 200, and some readings fail in any case."""
     known = contract.load()
     in_http_200 = [r for r in known.errors if r.table == "service" and r.http_status == 200]
     assert len(in_http_200) == 10
     failing = {c.id for c in known.clauses if c.level == "reading" and c.breach == "failure"}
-    assert failing == {"reply.never", "reply.alive-after"}
+    lost = {f"reply.lost.{how}" for how in ("reset", "amid", "short", "no-http")}
+    assert failing == {"request.values.unchanged", "reply.never", "reply.alive-after", *lost}
 
 
 def test_loadscope_runs_a_phase_once(

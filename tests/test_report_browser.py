@@ -218,6 +218,7 @@ def test_outcomes_are_told_in_words(browser, pages):
         "✗ broken",
         "! broken, reported",
         "≈ known failure",
+        "? not judged",
         "– not exercised",
         "· not selected",
         "not its concern",

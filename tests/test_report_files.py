@@ -235,5 +235,5 @@ def test_page_labels_every_control():
     search = [given for given in inputs if given["type"] == "search"]
     assert [given["id"] in labels for given in search] == [True]
     boxes = [given for given in inputs if given["type"] == "checkbox"]
-    assert len(boxes) == len(OUTCOMES) + 4  # and the levels
+    assert len(boxes) == len(OUTCOMES) + len(CONTRACT.levels)
     assert sum(tag == "label" and "for" not in given for tag, given in page.tags) == len(boxes)

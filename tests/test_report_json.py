@@ -60,6 +60,8 @@ def results(draw, subject):
         phase=phase,
         asserts=f"{clause} is kept.",
         exercised=draw(st.integers(0, 5)),
+        not_judged=draw(st.integers(0, 2)),
+        reason=draw(any_text),
         broken=len(findings) + (draw(st.integers(0, 5)) if findings else 0),
         findings=tuple(findings),
     )

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reports import both, broken, everything, held, of
+from reports import both, broken, doubtful, everything, held, of
 
 from pytest_rtcmpu.report.github import SHOWN, annotate
 from pytest_rtcmpu.report.junit import to_junit
@@ -59,6 +59,11 @@ CASES = {
         both(held(FAILING, exercised=0)),
         ("client.documented", FAILING),
         [("skipped", "not exercised")],
+    ),
+    "not judged": (
+        both(doubtful(FAILING, exercised=1)),
+        ("client.documented", FAILING),
+        [("skipped", "2 checks not judged: why")],
     ),
     "never run": (
         both(held(FAILING)),

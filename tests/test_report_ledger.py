@@ -1,11 +1,12 @@
 """The ledger: what becomes of a clause, and what fails a run."""
 
 import pytest
-from reports import CONTRACT, both, broken, held, of, run, subject_run
+from reports import CONTRACT, both, broken, doubtful, held, of, run, subject_run
 
 from pytest_rtcmpu.contract import ContractError
 from pytest_rtcmpu.report import exit_status, ledgers
 from pytest_rtcmpu.report.ledger import OUTCOMES, rows
+from pytest_rtcmpu.report.words import doubt
 
 FAILING, OTHER = of("client")[:2]
 READING = of("client", breach="report")[0]
@@ -38,6 +39,20 @@ CASES = {
         ("broken", True, 1),
     ),
     "known but kept": ([held(FAILING)], KNOWN, False, ("held", False, 0)),
+    "never judged": ([doubtful(FAILING), held(OTHER)], {}, False, ("not judged", False, 0)),
+    "not judged once": (
+        [held(FAILING), doubtful(FAILING, phase="fuzz")],
+        {},
+        False,
+        ("not judged", False, 0),
+    ),
+    "broken, and not judged once": (
+        [broken(FAILING), doubtful(FAILING, phase="fuzz")],
+        {},
+        False,
+        ("broken", True, 1),
+    ),
+    "never judged, nothing else": ([doubtful(FAILING)], {}, True, ("not judged", False, 2)),
     "run without a case": (
         [held(FAILING, exercised=0), held(OTHER)],
         {},
@@ -73,6 +88,13 @@ def test_what_nobody_selected_is_called_so():
     _, [each] = both(held(FAILING), unselected=(left,))
     outcomes = {entry.clause.id: entry.outcome for entry in each.entries}
     assert (outcomes[kept], outcomes[left]) == ("not exercised", "not selected")
+
+
+def test_why_it_could_not_be_judged():
+    """An entry says how often it could not be judged, and why."""
+    _, [each] = both(held(FAILING), doubtful(FAILING, phase="fuzz", reason="the secret is wrong"))
+    [entry] = [entry for entry in each.entries if entry.clause.id == FAILING]
+    assert doubt(entry) == "2 checks not judged: the secret is wrong"
 
 
 def test_incomplete_run_fails():

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from reports import both, broken, everything, held, of, run, subject_run
+from reports import both, broken, doubtful, everything, held, of, run, subject_run
 
 from pytest_rtcmpu.report import ledgers, summary
 from pytest_rtcmpu.report.ledger import OUTCOMES
@@ -102,7 +102,7 @@ def test_incomplete():
 def test_counts():
     """Each subject has its counts, outcome by outcome."""
     lines = text(everything()).splitlines()
-    at = next(n for n, line in enumerate(lines) if "not exercised  not selected" in line)
+    at = next(n for n, line in enumerate(lines) if "not judged  not exercised  not" in line)
     assert re.split(r"  +", lines[at + 1])[0] == "[1] client shop.rtc:start"
     counts = [
         [str(each.count(o)) for o in OUTCOMES] + [str(each.checks)] for each in everything()[1]
@@ -144,6 +144,15 @@ def test_what_was_left_out_is_counted():
     left = (*FAILING[1:], *READINGS[1:])
     said = text(both(held(FAILING[0]), unselected=left))
     assert said.endswith(f"PASSED 1 clause held, 1 not exercised, {len(left)} not selected")
+
+
+def test_not_judged_is_listed_with_its_reason():
+    """Clauses that could not be judged are named, with why, counted, and never held."""
+    made = both(held(FAILING[0]), doubtful(FAILING[1], reason="the secret is wrong"))
+    said = text(made)
+    assert f"\nNOT JUDGED (1) {FAILING[1]}; the secret is wrong\n" in said
+    assert ", 1 not judged, " in said.splitlines()[-1]
+    assert "2 checks not judged: the secret is wrong" in text(made, verbose=True)
 
 
 def test_nothing_checked():

@@ -23,12 +23,14 @@ _SUCCESS_IN_SPITE_OF_A_CODE = {
     "reply.error.in-http-200",
     "error.task-existed",
     "error.service-codes",
-    "error.unknown-code",
+    "error.unknown-code.http-200",
 }
+# The timeout of requests is for each wait.
+_TRICKLES = {"reply.slow"}
 # A RequestId that is not there is handed on as None or undefined.
 _NO_REQUEST_ID = {"reply.unreadable.not-an-object", "reply.unreadable.no-request-id"}
-_OLD_SDK = _SUCCESS_IN_SPITE_OF_A_CODE
-_NEW_SDK = {*_SUCCESS_IN_SPITE_OF_A_CODE, *_NO_REQUEST_ID}
+_OLD_SDK = {*_SUCCESS_IN_SPITE_OF_A_CODE, *_TRICKLES}
+_NEW_SDK = {*_OLD_SDK, *_NO_REQUEST_ID}
 
 
 def broken(command: list[str]) -> set[str]:

@@ -86,6 +86,33 @@ def test_a_faulty_endpoint_is_caught(row):
             bench.close()
 
 
+def _alone(subject, rows):
+    return [row for row in rows if row.name in TABLE["alone"][subject]]
+
+
+@pytest.mark.parametrize("row", _alone("clients", FAULTY_CLIENTS), ids=lambda row: row.name)
+def test_a_client_that_breaks_a_reading_is_accused_of_nothing_else(row):
+    """What no source speaks of breaks the clause that says so, and none that quotes a source."""
+    settings = Settings(phases=("documented",), timeout=5.0)
+    bench = ClientBench(CallableTestee(row.fresh()), settings)
+    try:
+        assert set(_broken(run_bench(bench, settings))) == {TABLE["clients"][row.name]}
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize("row", _alone("endpoints", FAULTY_ENDPOINTS), ids=lambda row: row.name)
+def test_an_endpoint_that_breaks_a_reading_is_accused_of_nothing_else(row):
+    """What no source speaks of breaks the clause that says so, and none that quotes a source."""
+    with serve(row.make()) as url:
+        bench = EndpointBench(url, settings=Settings(phases=("documented",)))
+        try:
+            found = set(_broken(run_bench(bench, bench.settings)))
+            assert found == {TABLE["endpoints"][row.name]}
+        finally:
+            bench.close()
+
+
 @pytest.mark.parametrize("row", LEGAL_CLIENTS, ids=_names(LEGAL_CLIENTS))
 def test_a_legal_client_is_not_accused(row, request):
     """What is odd but legal breaks nothing, in any phase."""

@@ -65,17 +65,30 @@ class Breach:
     got: str
 
 
+@dataclass(frozen=True)
+class NotJudged:
+    """The clause applies, and nobody can tell whether it was kept: the third outcome."""
+
+    reason: str
+
+
+#: What a judge says: its breaches, none when the clause was kept; that it cannot tell; or ``None``
+#: where the clause does not apply.
+Judgement = Iterable[Breach] | NotJudged | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check(Generic[O]):
     """One check: a clause, and a callable that judges an observation by it.
 
-    judge: returns ``None`` where the clause does not apply to the observation, else its breaches,
-        none when it holds.
-    only_about: whether it applies only to scenarios that are about the clause.
+    Attributes:
+        clause: the clause's id.
+        judge: what looks at an observation.
+        only_about: whether it applies only to scenarios that are about the clause.
     """
 
     clause: str
-    judge: Callable[[O], Iterable[Breach] | None]
+    judge: Callable[[O], Judgement]
     only_about: bool = False
 
 
@@ -84,6 +97,8 @@ class _Tally:
     exercised: int = 0
     broken: int = 0
     findings: list[Finding] = field(default_factory=list)
+    not_judged: int = 0
+    reason: str = ""
 
 
 class BaseBench(Generic[O, S]):
@@ -132,6 +147,8 @@ class BaseBench(Generic[O, S]):
             exercised=tally.exercised,
             broken=tally.broken,
             findings=tuple(tally.findings),
+            not_judged=tally.not_judged,
+            reason=tally.reason,
         )
 
     def unique(self, stem: str = "t") -> str:
@@ -179,6 +196,10 @@ class BaseBench(Generic[O, S]):
     def _selected_checks(self) -> tuple[Check[O], ...]:
         return tuple(check for check in self.checks if self.settings.selects(check.clause))
 
+    def _redact(self, text: str) -> str:
+        """Return text without the secrets that the subject was given."""
+        raise NotImplementedError
+
     def _observe(self, phase: Phase, scenario: S) -> list[Finding]:
         """Run a scenario and ``_judge`` what it shows."""
         raise NotImplementedError
@@ -203,12 +224,16 @@ class BaseBench(Generic[O, S]):
         """Judge one observation by every selected check, keep count, and return its findings."""
         found: list[Finding] = []
         for check in self._selected_checks:
-            breaches = check.judge(observation)
-            if breaches is None:
+            said = check.judge(observation)
+            if said is None:
                 continue
             tally = self._tallies.setdefault(phase, {}).setdefault(check.clause, _Tally())
+            if isinstance(said, NotJudged):
+                tally.not_judged += 1
+                tally.reason = tally.reason or self._redact(said.reason)
+                continue
             tally.exercised += 1
-            listed = list(breaches)
+            listed = list(said)
             tally.broken += bool(listed)
             found += (
                 Finding(
@@ -216,8 +241,8 @@ class BaseBench(Generic[O, S]):
                     subject=self.subject,
                     phase=phase,
                     scenario=scenario,
-                    expected=breach.expected,
-                    got=breach.got,
+                    expected=self._redact(breach.expected),
+                    got=self._redact(breach.got),
                     exchanges=exchanges(),
                     case=case(),
                 )
@@ -318,6 +343,8 @@ __all__ = [
     "BaseBench",
     "Breach",
     "Check",
+    "Judgement",
+    "NotJudged",
     "Settings",
     "exchange_text",
     "new_request_id",

@@ -49,6 +49,8 @@ class CheckResult:
     asserts: what it asserts, in one sentence.
     exercised: how many times the clause was judged; 0 means that it says nothing.
     findings: its breaches; at most the first few are kept, ``broken`` counts them all.
+    not_judged: how many times the clause applied and nobody could tell whether it was kept.
+    reason: why not, the first time; empty where it never happened.
     """
 
     check: str
@@ -59,6 +61,8 @@ class CheckResult:
     exercised: int
     broken: int = 0
     findings: tuple[Finding, ...] = ()
+    not_judged: int = 0
+    reason: str = ""
 
 
 def check_id(subject: Subject, phase: Phase, clause: str) -> str:

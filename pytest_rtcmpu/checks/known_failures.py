@@ -96,7 +96,8 @@ def excuses(
         if problem is None:
             covered = [result for result in results if _covers(entry, result)]
             exercised = any(result.exercised for result in covered)
-            if exercised and not entry.flaky and not any(result.broken for result in covered):
+            unsure = any(result.broken or result.not_judged for result in covered)
+            if exercised and not entry.flaky and not unsure:
                 problem = "holds now; remove the entry"
             reasons |= {r.check: entry.reason for r in covered if r.broken}
         if problem is not None:

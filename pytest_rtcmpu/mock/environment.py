@@ -50,13 +50,42 @@ def _refresh_cache() -> None:
 
 
 @contextmanager
+def watch(*, but: tuple[str, int], forbidden: str) -> Iterator[list[str]]:
+    """Yield the hosts that this process looks up meanwhile, in order, each once.
+
+    but: the host and port that it is meant to call, which are left out.
+    forbidden: a host that is not reached at all.
+    """
+    original = socket.getaddrinfo
+    seen: list[str] = []
+
+    def getaddrinfo(asked: Any, port: Any = None, *args: Any, **kwargs: Any) -> Any:
+        name = _host(asked)
+        if name is not None and (name, str(port)) != (but[0], str(but[1])):
+            shown = f"{name}:{port}" if name == but[0] else name
+            seen.extend([shown] if shown not in seen else [])
+            if name == forbidden:
+                raise socket.gaierror(
+                    socket.EAI_FAIL, f"pytest-rtcmpu: {name} is kept out of reach of checks"
+                )
+        return original(asked, port, *args, **kwargs)
+
+    with mock.patch.object(socket, "getaddrinfo", getaddrinfo):
+        yield seen
+
+
+def _host(asked: object) -> str | None:
+    name = asked.decode("ascii", "replace") if isinstance(asked, bytes) else asked
+    return name.rstrip(".").lower() if isinstance(name, str) else None
+
+
+@contextmanager
 def unreachable(host: str) -> Iterator[None]:
     """Keep clients that are not intercepted (aiohttp, httpx, urllib) from reaching a host."""
     original = socket.getaddrinfo
 
     def getaddrinfo(asked: Any, *args: Any, **kwargs: Any) -> Any:
-        name = asked.decode("ascii", "replace") if isinstance(asked, bytes) else asked
-        if isinstance(name, str) and name.rstrip(".").lower() == host:
+        if _host(asked) == host:
             raise socket.gaierror(
                 socket.EAI_FAIL,
                 f"pytest-rtcmpu: {host} is mocked for clients that use requests, and this client "

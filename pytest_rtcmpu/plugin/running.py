@@ -37,7 +37,7 @@ def run_check(
     """
     from pytest_rtcmpu.checks.core import CannotRun
     from pytest_rtcmpu.plugin.plan import ResultRecord
-    from pytest_rtcmpu.report.words import paragraph
+    from pytest_rtcmpu.report.words import doubt, paragraph
     from pytest_rtcmpu.values import records, text
 
     item.user_properties += [
@@ -45,6 +45,9 @@ def run_check(
         ("rtcmpu-level", clause.level),
         ("rtcmpu-source", clause.source),
     ]
+    if BROKE in owner.stash:
+        # Said once, by the check that was run first: a hundred others have nothing to add.
+        pytest.fail("could not run: the first that failed says why", pytrace=False)
     try:
         if BENCH not in owner.stash:
             stack = ExitStack()
@@ -57,10 +60,11 @@ def run_check(
         owner.stash[BROKE] = str(error) or type(error).__name__
         if not isinstance(error, CannotRun):
             raise
-    if BROKE in owner.stash:
         pytest.fail(f"could not run: {owner.stash[BROKE]}", pytrace=False)
     notes = tuple(owner.stash[BENCH].notes)
     item.stash[RESULT] = records.dumps(ResultRecord(node=plan.node, result=result, notes=notes))
+    if result.not_judged and not result.broken:
+        pytest.skip(doubt(result))
     if not result.exercised:
         pytest.skip("not exercised: no case of this phase has to do with it")
     if result.broken:

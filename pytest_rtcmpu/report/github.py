@@ -8,7 +8,8 @@ from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import Entry, Ledger
 from pytest_rtcmpu.values.text import visible
 
-#: GitHub shows ten errors and ten warnings of a step and drops the others without a word.
+#: GitHub shows ten errors, ten warnings and ten notices of a step, and drops the others without a
+#: word.
 SHOWN = 10
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
@@ -16,7 +17,8 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 
 
 def annotate(ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> list[str]:
-    """Return the lines to print: an error for what fails the run, a warning for what does not.
+    """Return the lines to print: an error for what fails the run, a warning for what does not,
+    a notice for what could not be judged.
 
     When there are more than GitHub shows, the last one says how many were left out.
     """
@@ -26,7 +28,17 @@ def annotate(ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> 
         *(line for each in ledgers for line in _broken("error", each, each.failures)),
     ]
     warnings = [line for each in ledgers for line in _broken("warning", each, each.reported)]
-    return [*_cut("error", errors), *_cut("warning", warnings)]
+    notices = [
+        _line(
+            "notice",
+            f"{entry.clause.id} not judged of {words.name(each)}",
+            f"{entry.clause.text}\n{words.doubt(entry)}",
+        )
+        for each in ledgers
+        for entry in each.entries
+        if entry.outcome == "not judged"
+    ]
+    return [*_cut("error", errors), *_cut("warning", warnings), *_cut("notice", notices)]
 
 
 def _incomplete(ledger: Ledger) -> str:

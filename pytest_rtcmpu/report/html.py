@@ -20,12 +20,14 @@ _HELD: Final = ("held", "✓", "held")
 _BROKEN: Final = ("broken", "✗", "broken")
 _REPORTED: Final = ("reported", "!", "broken, reported")
 _KNOWN: Final = ("known", "≈", "known failure")
+_UNSURE: Final = ("unsure", "?", "not judged")
 _SILENT: Final = ("silent", "–", "not exercised")
 _UNASKED: Final = ("silent", "·", "not selected")
 _Kind = tuple[str, str, str]
 _KINDS: Final = {
     "held": _HELD,
     "known failure": _KNOWN,
+    "not judged": _UNSURE,
     "not exercised": _SILENT,
     "not selected": _UNASKED,
 }
@@ -39,6 +41,11 @@ _GROUPS: Final = (
         "Reported, not failing: the sources leave these open. With --strict they fail.",
     ),
     (_KNOWN, "Known failures", "Broken, and listed with a reason in the known-failures file."),
+    (
+        _UNSURE,
+        "Not judged",
+        "They applied, and nobody could tell whether they were kept; each says why.",
+    ),
     (_SILENT, "Not exercised", "Nothing put these to the test, so nothing is known of them."),
     (_UNASKED, "Not selected", "Nobody asked for these, so nothing is known of them."),
     (_HELD, "Held", "Put to the test, and kept every time."),
@@ -74,8 +81,8 @@ def to_html(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str] 
             *_filters(ledgers),
             *_groups(ledgers),
             "</main>",
-            "<footer>A clause that nothing exercised is listed, never counted as held. "
-            "Secrets in requests and replies are redacted.</footer>",
+            "<footer>A clause that nothing exercised, or that could not be judged, is never "
+            "counted as held. Secrets in requests and replies are redacted.</footer>",
             f"<script>{script}</script>",
             "</body>",
             "</html>",
@@ -293,6 +300,8 @@ def _entry(entry: Entry, who: str) -> Iterator[str]:
 def _check(result: CheckResult, entry: Entry) -> str:
     if result.broken:
         said = words.share(result)
+    elif result.not_judged:
+        said = _text(words.doubt(result))
     elif result.exercised:
         said = f"held in {count(result.exercised, 'check')}"
     else:

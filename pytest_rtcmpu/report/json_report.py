@@ -119,6 +119,9 @@ class _Result:
     asserts: str
     exercised: int
     broken: int
+    # Reports of earlier releases have neither.
+    not_judged: int = 0
+    reason: str = ""
     known: str | None
 
 
@@ -148,6 +151,8 @@ class _Clause:
     outcome: Outcome
     checks: int
     broken: int
+    not_judged: int = 0
+    reason: str = ""
     fails: bool
     known: str | None
     results: tuple[_Result, ...]
@@ -191,8 +196,8 @@ class _Clause:
 
 #: Fields that stand in the file as they are, by what they come from.
 _OF_CLAUSE = ("id", "level", "source", "text", "quote", "why")
-_OF_ENTRY = ("outcome", "checks", "broken", "fails", "known")
-_OF_RESULT = ("check", "phase", "asserts", "exercised", "broken")
+_OF_ENTRY = ("outcome", "checks", "broken", "not_judged", "reason", "fails", "known")
+_OF_RESULT = ("check", "phase", "asserts", "exercised", "broken", "not_judged", "reason")
 _OF_FINDING = ("phase", "scenario", "expected", "got", "exchanges", "case")
 
 
@@ -286,6 +291,8 @@ def _merge_results(parts: list[CheckResult]) -> CheckResult:
         parts[0],
         exercised=sum(part.exercised for part in parts),
         broken=sum(part.broken for part in parts),
+        not_judged=sum(part.not_judged for part in parts),
+        reason=min((part.reason for part in parts if part.reason), default=""),
         findings=tuple(findings),
     )
 

@@ -15,9 +15,11 @@ def to_junit(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str]
     """Return the report as a JUnit XML file.
 
     A breach that fails the run is a failure; a reading's breach that does not is a passed case
-    which tells it; what was not exercised or selected, and what is a known failure, is skipped,
-    with the reason; a lost part of the run is an error. problems: what else fails the run, a
-    failure each.
+    which tells it; what was not exercised or selected, could not be judged, or is a known failure,
+    is skipped, with the reason; a lost part of the run is an error.
+
+    Args:
+        problems: what else fails the run, a failure each.
     """
     root = ET.Element("testsuites", name="rtcmpu")
     for ledger in ledgers:
@@ -66,6 +68,8 @@ def _case(ledger: Ledger, entry: Entry, result: CheckResult) -> ET.Element:
     elif result.broken:
         told = f"Broken, reported, not failing: {_in_full(entry, result)}"
         ET.SubElement(case, "system-out").text = lines(told)
+    elif result.not_judged:
+        _outcome(case, "skipped", words.doubt(result))
     elif not result.exercised:
         _outcome(case, "skipped", "not exercised")
     return case

@@ -1,7 +1,7 @@
 """The ledger: every clause, and what became of it.
 
-A clause that nothing exercised, or that nobody selected, is listed as such and never counted as
-held.
+A clause that nothing exercised, that nobody selected, or that could not be judged each time it
+applied, is listed as such and never counted as held.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from pytest_rtcmpu.checks.core import CheckResult, Finding, Run, SubjectRun
 from pytest_rtcmpu.contract import Clause, Contract
 
-Outcome = Literal["held", "broken", "not exercised", "not selected", "known failure"]
+Outcome = Literal["held", "broken", "not judged", "not exercised", "not selected", "known failure"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -22,6 +22,7 @@ class Entry:
     """One clause for one subject.
 
     checks: how many times it was judged, over all phases.
+    not_judged: how many times it applied and nobody could tell; ``reason`` says why not.
     fails: whether the breach fails the run: by its level, or by strictness.
     known: the reason out of the known-failures file, when every breach is a known one.
     results: the outcome of each check behind it.
@@ -37,6 +38,8 @@ class Entry:
     known: str | None = None
     results: tuple[CheckResult, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    not_judged: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +157,11 @@ def _entry(
     unknown = [result for result in broken if result.check not in known]
     reasons = {result.check: known[result.check] for result in broken if result.check in known}
     checks = sum(result.exercised for result in results)
+    not_judged = sum(result.not_judged for result in results)
     outcome: Outcome = "held" if checks else "not exercised" if selected else "not selected"
+    if not_judged:
+        # Where it could not be judged once, it may have been broken just there.
+        outcome = "not judged"
     if broken:
         outcome = "broken" if unknown else "known failure"
     return Entry(
@@ -167,4 +174,6 @@ def _entry(
         known=None if unknown else next(iter(reasons.values()), None),
         results=results,
         reasons=reasons,
+        not_judged=not_judged,
+        reason=next((result.reason for result in results if result.reason), ""),
     )

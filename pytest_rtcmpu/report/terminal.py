@@ -83,6 +83,7 @@ def _screen(
     bottom = [
         _Line(""),
         *_cut(list(_listed("known failure", ledgers)), 2),
+        *_cut(list(_listed("not judged", ledgers)), 2),
         *_cut(list(_listed("not exercised", ledgers)), 2),
         *_more(ledgers),
         *_verdict(ledgers, problems),
@@ -111,6 +112,7 @@ def _everything(
         *_notes(ledgers),
         *_broken(ledgers, _EVERYTHING, _EVERYTHING),
         *_all_of("known failure", ledgers),
+        *_all_of("not judged", ledgers),
         *_all_of("not exercised", ledgers),
         *_all_of("not selected", ledgers),
         *_all_of("held", ledgers),
@@ -233,10 +235,15 @@ def _listed(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
     """All clauses of that outcome in one line a subject, as far as it goes."""
     several = len(ledgers) > 1
     for number, each in enumerate(ledgers, start=1):
-        ids = [entry.clause.id for entry in each.entries if entry.outcome == outcome]
-        if ids:
+        found = [entry for entry in each.entries if entry.outcome == outcome]
+        if found:
             which = f"[{number}] " if several else ""
-            yield _Line(f"{outcome.upper()} ({len(ids)})", f" {which}{', '.join(ids)}", "strong")
+            # Why the first one could not be judged: most often it is why none could.
+            why = next((f"; {visible(entry.reason)}" for entry in found if entry.reason), "")
+            said = ", ".join(entry.clause.id for entry in found) + (
+                why if outcome == "not judged" else ""
+            )
+            yield _Line(f"{outcome.upper()} ({len(found)})", f" {which}{said}", "strong")
 
 
 def _all_of(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
@@ -252,7 +259,7 @@ def _all_of(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
     yield _Line(outcome.upper(), f" ({len(found)})", _STYLES.get(outcome, "strong"))
     for number, entry in found:
         which = f"[{number}] " if len(ledgers) > 1 else ""
-        said = visible(entry.known) if entry.known else count(entry.checks, "check")
+        said = visible(entry.known or words.doubt(entry)) or count(entry.checks, "check")
         clause = entry.clause
         yield _Line("  ", f"{which}{clause.id}  {clause.level}, {clause.source}; {said}")
 
@@ -261,7 +268,7 @@ def _more(ledgers: Collection[Ledger]) -> Iterator[_Line]:
     first = next((e.clause.id for each in ledgers for e in each.failures or each.reported), None)
     if first:
         yield _Line("", f"More: -v; --report FILE.html (requests, replies); rtcmpu explain {first}")
-    elif any(each.count("not exercised") for each in ledgers):
+    elif any(each.count(outcome) for each in ledgers for outcome in words.SILENT):
         yield _Line("", "More: -v")
 
 
@@ -288,7 +295,12 @@ def _cut(found: list[_Line], room: int) -> list[_Line]:
 def _cell(entry: Entry | None) -> str:
     if entry is None:
         return "-"
-    short = {"not exercised": "no case", "not selected": "left out", "known failure": "known"}
+    short = {
+        "not judged": "unsure",
+        "not exercised": "no case",
+        "not selected": "left out",
+        "known failure": "known",
+    }
     return short.get(entry.outcome, entry.outcome)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from pytest_rtcmpu.checks.core import CheckResult, Finding
-from pytest_rtcmpu.report.ledger import Ledger
+from pytest_rtcmpu.report.ledger import Entry, Ledger, Outcome
 from pytest_rtcmpu.values.text import count
+
+#: Outcomes that say nothing of a clause.
+SILENT: tuple[Outcome, ...] = ("not judged", "not exercised", "not selected")
 
 
 def place(finding: Finding) -> str:
@@ -41,6 +44,13 @@ def paragraph(finding: Finding, *, indent: str = "", headings: bool = False) -> 
 def share(result: CheckResult) -> str:
     """Return how many of a check's judgements found a breach."""
     return f"{result.broken} of {count(result.exercised, 'check')} broken"
+
+
+def doubt(unjudged: CheckResult | Entry) -> str:
+    """Return how often it could not be judged, and why; empty where it always could."""
+    if not unjudged.not_judged:
+        return ""
+    return f"{count(unjudged.not_judged, 'check')} not judged: {unjudged.reason}"
 
 
 def name(ledger: Ledger) -> str:
@@ -78,7 +88,7 @@ def reported(ledgers: Collection[Ledger]) -> Iterator[str]:
 
 def silent(ledgers: Collection[Ledger]) -> Iterator[str]:
     """Yield the numbers of clauses that nothing is known of, if there are any."""
-    for outcome in ("not exercised", "not selected"):
+    for outcome in SILENT:
         number = sum(each.count(outcome) for each in ledgers)
         if number:
             yield f"{number} {outcome}"

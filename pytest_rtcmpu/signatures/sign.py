@@ -90,8 +90,8 @@ def _header_values(headers: Mapping[str, str] | Iterable[Pair]) -> dict[str, str
 
 
 def headers_to_sign(headers: Mapping[str, str] | Iterable[Pair]) -> tuple[str, ...]:
-    """Return the names, lower-case and sorted, of those headers that V3 demands be signed."""
-    # S4: host, every x-acs-* header, and content-type when present
+    """Return the names, lower-case and sorted, of those headers that a V3 client signs."""
+    # S4: host and every x-acs-* header; the published SDK signs content-type, where present, too
     return tuple(
         sorted(
             name

@@ -177,11 +177,12 @@ def _form_problem(
             "signed-header-absent",
             f"SignedHeaders names headers that are not in the request: {', '.join(absent)}.",
         )
-    # S4: "除 Authorization 外的所有公共请求头，只要存在必须被加入签名"; host and content-type too
+    # S4: "除 Authorization 外的所有公共请求头，只要存在必须被加入签名", and host. It asks
+    # for no Content-Type: a library may add one after signing → signature.v3.content-type.unsigned
     unsigned = [
         name
         for name in values
-        if (name in ("host", "content-type") or name.startswith("x-acs-")) and name not in signed
+        if (name == "host" or name.startswith("x-acs-")) and name not in signed
     ]
     if "host" not in values:
         unsigned.insert(0, "host")

@@ -107,6 +107,7 @@ class HttpReply:
 
     status: int
     body: bytes
+    content_type: str = ""
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -435,7 +436,11 @@ class IndependentClient:
                     connection.putheader(name, value)
                 connection.endheaders(request.body or None)
                 response = connection.getresponse()
-                return HttpReply(status=response.status, body=response.read())
+                return HttpReply(
+                    status=response.status,
+                    body=response.read(),
+                    content_type=response.getheader("Content-Type", ""),
+                )
             finally:
                 connection.close()
         except (OSError, http.client.HTTPException) as error:

@@ -481,11 +481,10 @@ class IndependentEndpoint:
 
     def v3_must_cover(self, request: Incoming) -> set[str]:
         """Return the names of the headers that have to be signed."""
-        return {
-            name
-            for name in request.headers
-            if name in ("host", "content-type") or name.startswith("x-acs-")
-        } | {"host", "x-acs-content-sha256"}
+        return {name for name in request.headers if name == "host" or name.startswith("x-acs-")} | {
+            "host",
+            "x-acs-content-sha256",
+        }
 
     def v3_covers(self, request: Incoming) -> bool:
         """Say whether body and headers are covered, the names sorted."""

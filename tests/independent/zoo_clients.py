@@ -499,6 +499,55 @@ def _patient(seconds: float) -> Step:
     )
 
 
+def _lost_is_fine(*words: str) -> Step:
+    """Take a reply that was lost in one of these ways for a success."""
+
+    def perform(client: IndependentClient, call: Call) -> str:
+        """Perform honestly, and make a RequestId up where nothing came."""
+        try:
+            return BASE.perform(client, call)
+        except ClientError as error:
+            if error.http_status is None and any(word in str(error) for word in words):
+                return uuid.uuid4().hex
+            raise
+
+    return perform
+
+
+def _made_up_at(end: bytes) -> Step:
+    """Return a RequestId of its own making for a body that ends so."""
+
+    def judge(client: IndependentClient, reply: HttpReply) -> str:
+        """Judge honestly, or make it up."""
+        if reply.body.rstrip().endswith(end):
+            return uuid.uuid4().hex
+        return BASE.judge(client, reply)
+
+    return judge
+
+
+def _json_type_only(client: IndependentClient, reply: HttpReply) -> dict[str, Any]:
+    """Read what is called JSON, or XML, and nothing else."""
+    if "html" in reply.content_type:
+        raise ClientError("the reply is a page", http_status=reply.status)
+    return BASE.parse(client, reply)
+
+
+def _as_latin_1(client: IndependentClient, reply: HttpReply) -> dict[str, Any]:
+    """Read every reply as Latin-1."""
+    return BASE.parse(client, replace(reply, body=reply.body.decode("latin-1").encode()))
+
+
+def _without_comma(client: IndependentClient, reply: HttpReply) -> dict[str, Any]:
+    """Read JSON with a comma before its brace, as S1 prints it."""
+    return BASE.parse(client, replace(reply, body=re.sub(rb",\s*\}$", b"}", reply.body)))
+
+
+def _anew(client: IndependentClient, call: Call) -> str:
+    """Grant the whole timeout to every wait."""
+    return BASE.perform(client, _Restarting(**vars(call)))
+
+
 class _Restarting(Call):
     """A call whose clock starts anew with each look at it."""
 
@@ -665,6 +714,12 @@ _PARAMETERS = (
         flatten=_pairs(lambda pairs: [*pairs, *(p for p in pairs if p[0].startswith("Lay"))]),
     ),
     _row("task-id-misspelt", "Sends TaskId as Taskid.", flatten=_rename("TaskId", "Taskid")),
+    _row(
+        "task-id-as-table",
+        "Sends TaskID, as S1's table writes it.",
+        level="reading",
+        flatten=_rename("TaskId", "TaskID"),
+    ),
     _row("app-id-misspelt", "Sends AppId as AppID.", flatten=_rename("AppId", "AppID")),
     _row("stream-url-misspelt", "Sends StreamURL as StreamUrl.", flatten=_rename("URL", "Url")),
     _row("layout-ids-misspelt", "Sends LayoutIds as LayoutId.", flatten=_rename("Ids", "Id")),
@@ -1137,8 +1192,16 @@ _SIGNATURES = (
         v3_signed_headers=_unsigned("host"),
     ),
     _row(
+        "v3-type-added",
+        "Sends a Content-Type that was added after V3 signed, as aiohttp does.",
+        level="reading",
+        options=V3 | POST,
+        extra_headers=_header(lambda call: ("Content-Type", "application/octet-stream")),
+    ),
+    _row(
         "v3-type-not-signed",
         "Leaves content-type out of the signature.",
+        level="reading",
         options=V3_FORM,
         v3_signed_headers=_unsigned("content-type"),
     ),
@@ -1509,6 +1572,39 @@ _REPLIES = (
         "dies-on-unreadable", "Fails every call after an unreadable reply.", kind=DiesOnUnreadable
     ),
     _row("hangs", "Waits a minute for a reply.", perform=_patient(HANG)),
+    _row("timeout-at-each-byte", "Grants every byte the whole timeout.", perform=_anew),
+    _row(
+        "reset-is-success",
+        "Takes a connection that is reset before the reply for success.",
+        perform=_lost_is_fine("RemoteDisconnected", "ConnectionResetError"),
+    ),
+    _row(
+        "reset-amid-is-success",
+        "Takes a connection that is reset amid the reply for success.",
+        perform=_lost_is_fine("IncompleteRead", "ConnectionResetError"),
+    ),
+    _row(
+        "short-is-success",
+        "Takes a body shorter than it should be for success.",
+        perform=_lost_is_fine("IncompleteRead"),
+    ),
+    _row(
+        "no-http-is-success",
+        "Takes what is no HTTP for success.",
+        perform=_lost_is_fine("BadStatusLine"),
+    ),
+    _row(
+        "comma-made-up",
+        "Makes a RequestId up where JSON ends with a comma.",
+        judge=_made_up_at(b",}"),
+    ),
+    _row(
+        "type-trusted",
+        "Refuses a reply that is called a page.",
+        level="reading",
+        parse=_json_type_only,
+    ),
+    _row("reads-latin-1", "Reads replies as Latin-1.", level="companion", parse=_as_latin_1),
     _row("timeout-ignored", "Waits thirty seconds for a reply.", perform=_patient(30.0)),
     _row(
         "retries-after-timeout",
@@ -1557,6 +1653,7 @@ LEGAL_CLIENTS: tuple[ZooClient, ...] = (
         "Names no format and reads the XML that is the default.",
         options={"reply_format": None},
     ),
+    _row("comma-read", "Reads JSON that ends with S1's comma.", parse=_without_comma),
     _row("format-mixed-case", "Asks for jSoN.", options={"reply_format": "jSoN"}),
     _row("post-query", "Sends POST with everything in the query.", options=POST),
     _row("post-form", "Sends POST with everything in a form.", options=FORM),

@@ -6,6 +6,7 @@ Each row replaces single steps or rules of the independent endpoint; `make()` gi
 from __future__ import annotations
 
 import base64
+import gzip
 import hmac
 import json
 import re
@@ -486,6 +487,17 @@ def _always(format_of: Callable[[bool], str | None]) -> Step:
     return reply
 
 
+def _compressed(
+    endpoint: IndependentEndpoint, request: Incoming, status: int, fields: dict[str, str]
+) -> Reply:
+    """Write a reply and compress it."""
+    status, headers, body = BASE.reply(endpoint, request, status, fields)
+    body = gzip.compress(body)
+    kept = [(n, v) for n, v in headers if n != "Content-Length"]
+    length = ("Content-Length", str(len(body)))
+    return status, [*kept, length, ("Content-Encoding", "gzip")], body
+
+
 def _created(endpoint: IndependentEndpoint, request: Incoming) -> Reply:
     """Answer a success with HTTP 201."""
     return endpoint.reply(request, 201, endpoint.success_fields())
@@ -560,10 +572,12 @@ _SIGNATURE = (
         v3_must_cover=_covers("x-acs-date"),
     ),
     _row(
-        "v3-type-unsigned",
-        "Accepts V3 without content-type among the signed headers.",
-        level="gateway",
-        v3_must_cover=_covers("content-type"),
+        "v3-type-demanded",
+        "Refuses V3 with a Content-Type that is not signed.",
+        level="reading",
+        v3_must_cover=lambda endpoint, request: (
+            BASE.v3_must_cover(endpoint, request) | ({"content-type"} & set(request.headers))
+        ),
     ),
     _row("v3-refused", "Does not know V3.", level="gateway", is_v3=lambda endpoint, headers: False),
     _row("rpc-refused", "Knows V3 alone.", level="companion", is_v3=lambda endpoint, headers: True),
@@ -1163,6 +1177,27 @@ _ROWS = (
         "Answers a success with Code OK.",
         level="companion",
         success_fields=lambda e: {**BASE.success_fields(e), "Code": "OK"},
+    ),
+    _row(
+        "charset-gbk",
+        "Says that its UTF-8 were GBK.",
+        level="companion",
+        json_type=lambda e: "application/json;charset=gbk",
+    ),
+    _row("type-html", "Calls its JSON a page.", level="reading", json_type=lambda e: "text/html"),
+    _row(
+        "compresses-anyway",
+        "Compresses every reply, whatever was asked for.",
+        level="reading",
+        reply=_compressed,
+    ),
+    _row(
+        "fields-twice",
+        "Writes RequestId twice.",
+        level="reading",
+        json_body=lambda e, fields: json.dumps(fields).replace(
+            "{", f'{{"RequestId": "{fields["RequestId"]}", ', 1
+        ),
     ),
     _row("success-is-201", "Answers a success with HTTP 201.", level="companion", success=_created),
     _row("request-id-constant", "Gives every reply one RequestId.", kind=RepeatsRequestId),

@@ -6,20 +6,28 @@ that arrive there and by the RequestId or the error that it comes back with.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_rtcmpu import rules, wire
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text, new_request_id
+from pytest_rtcmpu.checks.bench import (
+    BaseBench,
+    Settings,
+    exchange_text,
+    new_request_id,
+    redact_all,
+)
 from pytest_rtcmpu.checks.client.cases import documented, pairwise, plan_strategy
 from pytest_rtcmpu.checks.client.checks import client_checks
 from pytest_rtcmpu.checks.client.scenarios import Observation, Plan, Scenario, Sent
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
-from pytest_rtcmpu.checks.testees.protocol import Testee
+from pytest_rtcmpu.checks.testees.protocol import Outcome, Testee
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.endpoint import Call, Endpoint
+from pytest_rtcmpu.faults import PLAIN, slow_bytes
 from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.credentials import Credentials
@@ -31,10 +39,32 @@ _TEMPORARY_KEY = Credentials(
     "STS.testKeyOfTheBench", "s3cr3t+OfTheTemporary/Key~9f8e7d6c", "t0ken/Of+The=Bench*1a2b3c4d"
 )
 
-#: So many autopsies are enough to say why signatures do not verify: each takes milliseconds.
-MOST_AUTOPSIES = 60
 #: So many hung starts are enough: each costs its whole timeout, and the verdict stands.
-MOST_HUNG = 3
+MAX_HUNG = 3
+#: So many starts in a row from the first on, of which no request comes, are enough.
+MAX_SILENT = 3
+#: So long a reply trickles, byte by byte: it is over before anybody has to be given up.
+TRICKLE_SECONDS = 2.5
+
+
+#: The service's hosts, in what a client says that cannot be watched: another process.
+_FOREIGN = re.compile(r"\b(?:[a-z0-9-]+\.)+aliyuncs\.com\b")
+
+
+def _what_it_did(outcome: Outcome) -> str:
+    """What a client did in place of a call, in a line."""
+    first = next(iter(outcome.message.splitlines()), "")[:400]
+    match outcome.kind:
+        case "error":
+            return f"it raised {first}" if first else "it reported an error without a word"
+        case "request_id":
+            return f"it reported success, RequestId {outcome.request_id!r}"
+        case "hung":
+            return f"it hung: {first}"
+        case "died":
+            return f"it ended: {first}"
+        case _:
+            return f"it answered neither a RequestId nor an error: {first}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +96,9 @@ class ClientBench(BaseBench[Observation, Scenario]):
         self._arrived: list[Sent] = []
         self._nonces: set[tuple[str, str]] = set()
         self._hung = 0
-        self._autopsies = 0
+        #: What the client did in place of a call, of the starts so far, by kind; ``None`` once
+        #: it has called.
+        self._silences: dict[object, list[str]] | None = {}
         self._server = Server(self._handle)
         self._server.start()
 
@@ -90,8 +122,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
     # -------------------------------------------------------------------------------- the server
 
     def _handle(self, request: Request) -> Response:
-        diagnosis = self._endpoint.diagnose(request, explain=self._autopsies < MOST_AUTOPSIES)
-        self._autopsies += diagnosis.autopsy is not None
+        diagnosis = self._endpoint.diagnose(request)
         natural = self._endpoint.handle(request)
         call = self._endpoint.calls[-1]
         reply, request_id, code = self._planned(call, natural)
@@ -114,6 +145,13 @@ class ClientBench(BaseBench[Observation, Scenario]):
         return reply
 
     def _planned(self, call: Call, natural: Response) -> tuple[Response, str | None, str | None]:
+        reply, request_id, code = self._unspoilt(call, natural)
+        fault = self._plan.fault
+        if fault == "trickle":
+            return slow_bytes(len(reply.body) / TRICKLE_SECONDS)(reply), request_id, code
+        return (PLAIN[fault](reply) if fault else reply), request_id, code
+
+    def _unspoilt(self, call: Call, natural: Response) -> tuple[Response, str | None, str | None]:
         plan = self._plan
         if plan.kind == "natural":
             return natural, call.request_id, call.code
@@ -147,7 +185,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
     # ------------------------------------------------------------------------------ one scenario
 
     def _observe(self, phase: Phase, scenario: Scenario, *, reset: bool = True) -> list[Finding]:
-        if self._hung >= MOST_HUNG:
+        if self._hung >= MAX_HUNG:
             return []
         if reset:
             self._endpoint.reset()
@@ -163,13 +201,14 @@ class ClientBench(BaseBench[Observation, Scenario]):
         )
         if outcome.kind == "hung":
             self._hung += 1
-            if self._hung == MOST_HUNG:
+            if self._hung == MAX_HUNG:
                 where = f"the last time in {phase} at {scenario.name!r}"
                 self.notes.append(
-                    f"the client hung {MOST_HUNG} times, {where}; nothing more was run"
+                    f"the client hung {MAX_HUNG} times, {where}; nothing more was run"
                 )
         # What an abandoned start still sends later is nobody's business.
         self._arrived = []
+        self._notice(scenario, arrived, outcome)
         observation = Observation(
             scenario=scenario,
             sent=tuple(arrived),
@@ -186,6 +225,34 @@ class ClientBench(BaseBench[Observation, Scenario]):
             ),
             case=lambda: {"scenarios": records.dump([scenario])},
         )
+
+    def _redact(self, text: str) -> str:
+        return redact_all(text, _KEY, _TEMPORARY_KEY)
+
+    def _notice(self, scenario: Scenario, arrived: list[Sent], outcome: Outcome) -> None:
+        """Give up a client that never calls the endpoint: nothing can be said of it but why."""
+        if arrived or self._silences is None:
+            self._silences = None
+        elif scenario.valid and (outcome.kind != "hung" or outcome.elsewhere):
+            exception, _, _ = outcome.message.partition(":")
+            alike = self._silences.setdefault((outcome.kind, outcome.elsewhere, exception), [])
+            alike.append(self._why_silent(outcome))
+            if len(alike) == MAX_SILENT:
+                raise CannotRun(f"{self.target}: {alike[0]}")
+
+    def _why_silent(self, outcome: Outcome) -> str:
+        named = _FOREIGN.search(outcome.message)
+        elsewhere = outcome.elsewhere or ((named[0],) if named else ())
+        if elsewhere:
+            where = ", ".join(elsewhere[:3])
+            return f"it called {where}, not the endpoint it was given"
+        return f"the client never called the endpoint it was given; {_what_it_did(outcome)}"
+
+    def _run_phase(self, phase: Phase) -> None:
+        super()._run_phase(phase)
+        if self._silences:  # fewer starts than it takes to give it up
+            first, *_ = self._silences.values()
+            raise CannotRun(f"{self.target}: {first[0]}")
 
     def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
         return documented(self.contract) if phase == "documented" else pairwise(self.contract)

@@ -22,9 +22,10 @@ def documented(contract: Contract) -> Iterator[Scenario]:
     yield Scenario(name="UserId with spaces around it", params=spaced)
     yield Scenario(name="temporary key", params=plain, token=True)
     for name, plan, about in replies(contract):
-        timeout = 1.0 if plan.kind == "never" else None
+        waits = plan.kind == "never" or plan.fault == "trickle"
+        timeout = 1.0 if waits else None
         yield Scenario(name=name, params=plain, plan=plan, about=about, timeout=timeout)
-        if plan.kind in ("body", "never"):
+        if plan.kind in ("body", "never") or plan.fault:
             yield Scenario(name=f"after {name}", params=plain, after=name)
     failed = "InternalError"
     yield Scenario(name=f"after {failed}", params=plain, after=failed)
@@ -46,7 +47,7 @@ def replies(contract: Contract) -> Iterator[tuple[str, Plan, str]]:
     """
     extra = {"Recommend": "https://api.example.com/?q=1", "HostId": contract.service.host}
     yield "RequestId as S2 writes it", Plan(request_id="8906582E-6722-4A6F-B1C3-0A4E5F2C7D11"), ""
-    yield "extra fields", Plan(extra=extra), ""
+    yield "extra fields", Plan(extra=extra), "reply.extra-fields"
     yield "chunked", Plan(chunked=True), ""
     for code, rows in contract.errors_by_code.items():
         for status in dict.fromkeys(row.http_status for row in rows):
@@ -55,12 +56,31 @@ def replies(contract: Contract) -> Iterator[tuple[str, Plan, str]]:
     for status in (200, 400, 500):
         yield f"an unknown Code (HTTP {status})", replace(unknown, http_status=status), ""
     extra_error = Plan(kind="error", code="InternalError", http_status=500, extra=extra)
-    yield "an error with extra fields", extra_error, ""
+    yield "an error with extra fields", extra_error, "reply.extra-fields"
+    for name, about, fault in SPOILT:
+        yield name, Plan(fault=fault), about
+    error = contract.error("InternalError")
+    refused = replace(failure(contract, error), fault="wrong_content_type")
+    yield "an error as text/html", refused, "reply.content-type"
+    # The operation's own meaning of it, in Chinese: a text that no single-byte charset has.
+    foreign = replace(failure(contract, error), message=error.meaning)
+    yield "an error in Chinese", foreign, "reply.utf-8"
     for name, about, status, content_type, body in UNREADABLE:
         plan = Plan(kind="body", http_status=status, content_type=content_type, body=body)
         yield name, plan, about
     yield "no reply", Plan(kind="never"), "reply.never"
 
+
+#: (name, clause, fault) of a reply that is spoilt on its way.
+SPOILT: tuple[tuple[str, str, str], ...] = (
+    ("a reset before the reply", "reply.lost.reset", "connection_reset"),
+    ("a reset amid the reply", "reply.lost.amid", "reset_amid_reply"),
+    ("a body cut short", "reply.lost.short", "truncated_body"),
+    ("no HTTP", "reply.lost.no-http", "garbage"),
+    ("a comma before the brace", "reply.trailing-comma", "trailing_comma"),
+    ("a success as text/html", "reply.content-type", "wrong_content_type"),
+    ("a reply that trickles", "reply.slow", "trickle"),
+)
 
 _JSON, _HTML = "application/json;charset=utf-8", "text/html"
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body><h1>{0}</h1></body>\r\n</html>"

@@ -7,6 +7,7 @@ from functools import cache
 
 from pytest_rtcmpu.checks.bench import Check
 from pytest_rtcmpu.checks.client.judges.envelope import (
+    content_type_signed,
     fresh_nonce,
     has_odd_characters,
     keeps_envelope_rule,
@@ -19,7 +20,10 @@ from pytest_rtcmpu.checks.client.judges.envelope import (
 from pytest_rtcmpu.checks.client.judges.outcome import (
     alive_after,
     code_reported,
+    comma_endured,
     error_reported,
+    read_as_utf_8,
+    reported_rightly,
     success_returned,
     table_reported,
     unreadable_is_an_error,
@@ -28,7 +32,9 @@ from pytest_rtcmpu.checks.client.judges.parameters import (
     all_panes_sent,
     complete_list,
     each_name_once,
+    first_name,
     in_list,
+    in_order,
     integer_form,
     keeps_value_rule,
     no_gaps,
@@ -64,6 +70,7 @@ _OWN: tuple[Check[Observation], ...] = (
             only="v3",
         ),
     ),
+    Check(clause="signature.v3.content-type.signed", judge=content_type_signed),
     Check(clause="signature.method", judge=signed_without(("wrong-method",), lambda s: True)),
     Check(
         clause="signature.empty-values",
@@ -78,6 +85,7 @@ _OWN: tuple[Check[Observation], ...] = (
     Check(clause="media-encode.zero", judge=zero_sent("MediaEncode")),
     Check(clause="background-color.zero", judge=zero_sent("BackgroundColor")),
     Check(clause="layout-ids.several", judge=in_list(complete_list, "LayoutIds")),
+    Check(clause="repeat-list.order", judge=in_order("LayoutIds", "UserPanes")),
     Check(clause="repeat-list.layout-ids.from-1", judge=in_list(starts_at_base, "LayoutIds")),
     Check(clause="repeat-list.layout-ids.no-gaps", judge=in_list(no_gaps, "LayoutIds")),
     Check(clause="user-panes.optional", judge=no_panes_sent),
@@ -93,13 +101,13 @@ _OWN: tuple[Check[Observation], ...] = (
     Check(
         clause="reply.xml", judge=success_returned(lambda o, last: last.call.reply_format == "XML")
     ),
-    Check(
-        clause="reply.extra-fields",
-        judge=success_returned(lambda o, last: bool(o.scenario.plan.extra)),
-    ),
+    Check(clause="reply.extra-fields", judge=reported_rightly("reply.extra-fields")),
+    Check(clause="reply.content-type", judge=reported_rightly("reply.content-type")),
+    Check(clause="reply.utf-8", judge=read_as_utf_8),
+    Check(clause="reply.trailing-comma", judge=comma_endured),
     Check(
         clause="reply.error.in-http-200",
-        judge=error_reported(lambda o, last, row: last.reply.status == 200),
+        judge=error_reported(lambda o, last, row: row is not None and last.reply.status == 200),
     ),
     Check(
         clause="reply.unreadable.html",
@@ -126,7 +134,17 @@ _OWN: tuple[Check[Observation], ...] = (
         judge=unreadable_is_an_error("reply.unreadable.no-request-id"),
         only_about=True,
     ),
-    Check(clause="reply.never", judge=unreadable_is_an_error("reply.never"), only_about=True),
+    *(
+        Check(clause=clause, judge=unreadable_is_an_error(clause), only_about=True)
+        for clause in (
+            "reply.never",
+            "reply.slow",
+            "reply.lost.reset",
+            "reply.lost.amid",
+            "reply.lost.short",
+            "reply.lost.no-http",
+        )
+    ),
     Check(clause="reply.alive-after", judge=alive_after),
     Check(clause="error.task-existed", judge=code_reported("TaskExisted")),
     Check(clause="error.internal-error", judge=code_reported("InternalError")),
@@ -144,7 +162,14 @@ _OWN: tuple[Check[Observation], ...] = (
     ),
     Check(clause="error.gateway-codes", judge=table_reported("gateway")),
     Check(clause="error.service-codes", judge=table_reported("service")),
-    Check(clause="error.unknown-code", judge=error_reported(lambda o, last, row: row is None)),
+    Check(
+        clause="error.unknown-code",
+        judge=error_reported(lambda o, last, row: row is None and last.reply.status != 200),
+    ),
+    Check(
+        clause="error.unknown-code.http-200",
+        judge=error_reported(lambda o, last, row: row is None and last.reply.status == 200),
+    ),
 )
 
 #: For a rule of the operation's parameters: its judge, for the clause's parameter.
@@ -169,6 +194,8 @@ def client_checks(contract: Contract) -> tuple[Check[Observation], ...]:
     Raises ContractError for a clause that nobody judges.
     """
     own = {check.clause: check for check in _OWN}
+    task_id = contract.parameter("TaskId")
+    own["task-id.name"] = Check(clause="task-id.name", judge=first_name(task_id))
     return tuple(
         own.get(clause.id) or Check(clause=clause.id, judge=_derived(clause, contract))
         for clause in contract.clauses

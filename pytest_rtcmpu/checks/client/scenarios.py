@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.checks.bench import Judgement
 from pytest_rtcmpu.checks.testees.protocol import Outcome
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.endpoint import Call, Diagnosis
@@ -24,6 +24,7 @@ class Plan:
 
     kind: ``success`` – a RequestId; ``natural`` – what the endpoint says; ``error`` – a Code;
         ``body`` – these bytes; ``never`` – nothing.
+    fault: the name of one of ``faults.PLAIN`` that spoils it, or ``trickle``.
     """
 
     kind: Kind = "success"
@@ -35,13 +36,16 @@ class Plan:
     message: str = ""
     body: str = ""
     content_type: str = "application/json"
+    fault: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One start. ``after`` names the one before.
+    """One start.
 
-    about: the clause that it was made for, if it is one.
+    about: the clause that it was made for, if it is one: where its reply is odd, the only one that
+        judges what is made of it.
+    after: what came in the start before.
     valid: whether the parameters keep every rule.
     token: whether the key is a temporary one, with a security token.
     """
@@ -111,7 +115,7 @@ class Observation:
         return self.sent[-1] if self.sent else None
 
 
-Judge = Callable[[Observation], "Iterable[Breach] | None"]
+Judge = Callable[[Observation], Judgement]
 
 
 def in_words(outcome: Outcome) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text
+from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text, redact_all
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
 from pytest_rtcmpu.checks.endpoint.cases import documented, pairwise, step_strategy
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
@@ -141,6 +141,9 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
         client = self._clients[step.signature]
         return client.prepare(self.contract.service.action, pairs, envelope=envelope)
+
+    def _redact(self, text: str) -> str:
+        return redact_all(text, self._credentials)
 
     def _send(self, step: Step, request: Request) -> tuple[Answer | None, str]:
         try:

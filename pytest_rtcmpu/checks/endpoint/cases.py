@@ -25,6 +25,7 @@ def documented(contract: Contract) -> Iterator[Scenario]:
     yield from _valid(contract)
     yield from _modes(contract)
     yield from _v3_forms(contract)
+    yield from _v3_types(contract)
     yield from _tokens(contract)
     yield from _refusals(contract)
     yield from wrong(contract)
@@ -100,6 +101,9 @@ def _modes(contract: Contract) -> Iterator[Scenario]:
         step = Step(pairs=plain, signature=signature, also=(("SignatureType", ""),), expect=expect)
         yield single(f"an empty parameter, signature {signature}", step)
     yield single("by GET", Step(pairs=plain, expect=Expect(clause="request.method.get")))
+    # Judged as any other, and by reply.identity.
+    identity = Step(pairs=plain, headers=(("Accept-Encoding", "identity"),))
+    yield single("Accept-Encoding: identity", identity)
     expect = Expect(clause="request.path")
     yield single("at path /", Step(pairs=plain, expect=expect))
     headers = (("X-Forwarded-For", "10.0.0.1"), ("User-Agent", "check"), ("Accept", "*/*"))
@@ -117,7 +121,6 @@ _V3_UNSIGNED: tuple[tuple[str, Mapping[str, Any]], ...] = (
         ("POST", {"unsigned": [name]})
         for name in (
             "host",
-            "content-type",
             "x-acs-action",
             "x-acs-version",
             "x-acs-date",
@@ -142,6 +145,17 @@ def _v3_forms(contract: Contract) -> Iterator[Scenario]:
             expect=Expect.refused(contract, "signature.mismatch", about=about),
         )
         yield single(f"signature v3, {changes}", step)
+
+
+def _v3_types(contract: Contract) -> Iterator[Scenario]:
+    """A Content-Type that nobody signed is accepted; one that was signed and changed is not."""
+    step = Step(pairs=fresh(cases.plain(contract)), signature="v3")
+    accepted = Expect(clause="signature.v3.content-type.unsigned")
+    form = replace(step, method="POST", envelope={"unsigned": ["content-type"]}, expect=accepted)
+    yield single("a form, its Content-Type not signed", form)
+    added = (("Content-Type", "application/octet-stream"),)
+    empty = replace(step, method="POST", in_query=True, headers=added, expect=accepted)
+    yield single("no body, a Content-Type not signed", empty)
 
 
 def _tokens(contract: Contract) -> Iterator[Scenario]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from pytest_rtcmpu import wire
 from pytest_rtcmpu.checks.bench import Breach
 from pytest_rtcmpu.checks.endpoint.scenarios import Answer, Judge, Observation, Step
+from pytest_rtcmpu.checks.nearest import absent
 from pytest_rtcmpu.contract import ErrorRow
 
 #: How many simultaneous starts, and how many times over: one lucky round proves little.
 RACERS, ROUNDS = 16, 5
+#: S2 111550: "返回RequestId、HostId、错误代码和错误信息"
+_FIELDS = ("RequestId", "HostId", "Code", "Message")
 
 
 # ----------------------------------------------------------------------- what must answer a step
@@ -39,7 +43,7 @@ def answered_as_expected(clause: str) -> Judge:
 def _accepted(o: Observation) -> list[Breach]:
     if o.answer is not None and o.answer.success:
         return []
-    return [Breach(expected="success: HTTP 200, a RequestId and no Code", got=o.got)]
+    return [Breach(expected="success: HTTP 2xx, a RequestId and no Code of a failure", got=o.got)]
 
 
 def _right_code(o: Observation) -> list[Breach]:
@@ -137,7 +141,7 @@ def in_syntax(clause: str, applies: Callable[[Step], str]) -> Judge:
 
 
 def _excerpt(answer: Answer) -> str:
-    return f"HTTP {answer.response.status}, body {answer.response.body[:120]!r}"
+    return f"HTTP {answer.response.status}, body {answer.body[:120]!r}"
 
 
 def readable(syntax: str) -> Judge:
@@ -158,7 +162,7 @@ def _shape(o: Observation, answer: Answer) -> list[Breach]:
     """XML's root says what it is: S2 111550, ``<Error>`` for a failure and only for one."""
     if answer.syntax != "XML":
         return []
-    failure = re.search(rb"<Error[\s>]", answer.response.body) is not None
+    failure = re.search(rb"<Error[\s>]", answer.body) is not None
     if failure == (answer.code is not None):
         return []
     root = "Error" if answer.code is not None else f"{o.contract.service.action}Response"
@@ -169,7 +173,10 @@ def request_id_present(o: Observation) -> Iterable[Breach] | None:
     """Every reply carries a RequestId."""
     if o.answer is None or o.answer.problem:
         return None
-    return [] if o.answer.request_id else [Breach(expected="a RequestId", got=o.got)]
+    if o.answer.request_id:
+        return []
+    came = absent("RequestId", o.answer.fields.items(), known=_FIELDS)
+    return [Breach(expected="a RequestId", got=f"{o.got}; {came}")]
 
 
 def request_id_form(o: Observation) -> Iterable[Breach] | None:
@@ -198,10 +205,87 @@ def error_fields(o: Observation) -> Iterable[Breach] | None:
     """An error has its four fields."""
     if o.answer is None or o.answer.code is None:
         return None
-    absent = [n for n in ("RequestId", "HostId", "Code", "Message") if n not in o.answer.fields]
-    if not absent:
+    came = o.answer.fields.items()
+    missing = [absent(name, came, known=_FIELDS) for name in _FIELDS if name not in o.answer.fields]
+    return [Breach(expected=", ".join(_FIELDS), got=", ".join(missing))] if missing else []
+
+
+# ------------------------------------------------------------------- how a reply is written down
+
+
+def charset_is_utf_8(o: Observation) -> Iterable[Breach] | None:
+    """A reply is UTF-8, and says of no other charset that it were that."""
+    if o.answer is None or not o.answer.body:
+        return None
+    named = re.search(r"charset\s*=\s*\"?([^\s\";]+)", _content_type(o.answer), re.IGNORECASE)
+    if named and named[1].lower() not in ("utf-8", "utf8"):
+        return [Breach(expected="charset=utf-8, or none", got=_content_type(o.answer))]
+    try:
+        o.answer.body.decode()
+    except UnicodeDecodeError:
+        return [Breach(expected="UTF-8", got=_excerpt(o.answer))]
+    return []
+
+
+def _content_type(answer: Answer) -> str:
+    return answer.response.header("content-type") or ""
+
+
+def content_type_fits(o: Observation) -> Iterable[Breach] | None:
+    """Content-Type names the syntax that the reply has."""
+    if o.answer is None or not o.answer.syntax:
+        return None
+    named = _content_type(o.answer).partition(";")[0].strip().lower()
+    syntax = o.answer.syntax.lower()
+    if re.fullmatch(rf"(application|text)/([\w.-]+\+)?{syntax}", named):
         return []
-    return [Breach(expected="RequestId, HostId, Code, Message", got=f"no {', '.join(absent)}")]
+    got = f"Content-Type: {named}" if named else "no Content-Type"
+    return [Breach(expected=f"Content-Type: application/{syntax}, or text/{syntax}", got=got)]
+
+
+def not_compressed(o: Observation) -> Iterable[Breach] | None:
+    """A reply comes as it is where that was asked for."""
+    # http.client, which sends simultaneous starts, asks for it by itself.
+    asked = "identity" if o.winners is not None else o.request.header("accept-encoding")
+    if o.answer is None or asked != "identity":
+        return None
+    coding = (o.answer.response.header("content-encoding") or "identity").strip().lower()
+    if coding == "identity":
+        return []
+    return [Breach(expected="a reply that is not compressed", got=f"Content-Encoding: {coding}")]
+
+
+def fields_once(o: Observation) -> Iterable[Breach] | None:
+    """No field of a reply comes twice."""
+    if o.answer is None or o.answer.problem:
+        return None
+    names = wire.reply_names(o.answer.body) if not o.answer.extra_comma else []
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    return [Breach(expected=f"{name} once", got=_excerpt(o.answer)) for name in twice]
+
+
+def success_without_code(o: Observation) -> Iterable[Breach] | None:
+    """A success has no Code at all."""
+    if o.answer is None or not o.answer.success:
+        return None
+    code = o.answer.stated_code
+    return [Breach(expected="no Code", got=f"Code {code!r}")] if code is not None else []
+
+
+def success_is_200(o: Observation) -> Iterable[Breach] | None:
+    """A success comes with HTTP status 200."""
+    if o.answer is None or not o.answer.success:
+        return None
+    return [] if o.answer.response.status == 200 else [Breach(expected="HTTP 200", got=o.got)]
+
+
+def no_extra_comma(o: Observation) -> Iterable[Breach] | None:
+    """JSON ends without the comma of S1's example."""
+    if o.answer is None or o.answer.syntax != "JSON" or o.answer.problem:
+        return None
+    if not o.answer.extra_comma:
+        return []
+    return [Breach(expected="no comma before the brace", got=_excerpt(o.answer))]
 
 
 def asked_format(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.checks.bench import Judgement
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import UnreadableReply
 from pytest_rtcmpu.values.messages import Request, Response
@@ -77,18 +80,38 @@ class Scenario:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A reply, read: ``problem`` says why it could not be read."""
+    """A reply, read: ``problem`` says why it could not be read.
+
+    body: what it holds, decompressed.
+    extra_comma: whether it was read only after the comma before its brace was taken away.
+    """
 
     response: Response
     syntax: Literal["JSON", "XML", ""]
     fields: Mapping[str, object]
     problem: str = ""
+    body: bytes = b""
+    extra_comma: bool = False
+
+    @property
+    def stated_code(self) -> str | None:
+        """The Code as it stands in the reply, or ``None`` for a reply without one."""
+        value = self.fields.get("Code")
+        return None if value in (None, "") else str(value)
 
     @property
     def code(self) -> str | None:
-        """The Code, or ``None`` for a reply without one."""
-        value = self.fields.get("Code")
-        return None if value in (None, "") else str(value)
+        """The Code of a failure, or ``None``."""
+        code = self.stated_code
+        # S2 111550: "返回2xx HTTP状态码代表调用成功": a Code that says so too is none of a failure,
+        # and a clause of its own → reply.success.no-code
+        says_success = code is not None and code.upper() in _SUCCESSES
+        return None if says_success and self.is_2xx else code
+
+    @property
+    def is_2xx(self) -> bool:
+        """Whether the HTTP status is one of success."""
+        return self.response.status // 100 == 2
 
     @property
     def request_id(self) -> str | None:
@@ -98,8 +121,8 @@ class Answer:
 
     @property
     def success(self) -> bool:
-        """A success: a RequestId, no Code, HTTP 200."""
-        return self.code is None and self.request_id is not None and self.response.status == 200
+        """A success: a RequestId, no Code of a failure, an HTTP status of success."""
+        return self.code is None and self.request_id is not None and self.is_2xx
 
     def shown(self) -> str:
         """The reply in a few words."""
@@ -134,18 +157,40 @@ class Observation:
         return self.answer.shown() if self.answer else self.failure
 
 
-Judge = Callable[[Observation], "Iterable[Breach] | None"]
+Judge = Callable[[Observation], Judgement]
 
 
 def read(response: Response, contract: Contract) -> Answer:
     """Read a reply, whatever it is."""
-    start = response.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    syntax = "XML" if start == b"<" else "JSON" if start in (b"{", b"[") else ""
+    body = _decompressed(response)
+    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    syntax = cast(Any, "XML" if start == b"<" else "JSON" if start in (b"{", b"[") else "")
+    answer = Answer(response=response, syntax=syntax, fields={}, body=body)
     try:
-        fields = wire.decode_reply(response.body, action=contract.service.action)
+        return replace(answer, fields=wire.decode_reply(body, action=contract.service.action))
     except UnreadableReply as error:
-        return Answer(response=response, syntax=cast(Any, syntax), fields={}, problem=error.reason)
-    return Answer(response=response, syntax=cast(Any, syntax), fields=fields)
+        # S1's own example ends so: a clause of its own → reply.trailing-comma
+        without_comma = _TRAILING_COMMA.sub(rb"\1", body)
+        if without_comma != body:
+            fields = read(replace(response, headers=(), body=without_comma), contract).fields
+            if fields:
+                return replace(answer, fields=fields, extra_comma=True)
+        return replace(answer, problem=error.reason)
+
+
+#: Codes by which other products of the same gateway say success.
+_SUCCESSES = ("200", "OK", "SUCCESS")
+_TRAILING_COMMA = re.compile(rb",\s*(\}\s*)$")
+
+
+def _decompressed(response: Response) -> bytes:
+    """The body as it was before it was compressed, where a client has not done so already."""
+    with suppress(zlib.error):
+        if response.body[:2] == b"\x1f\x8b":
+            return zlib.decompress(response.body, wbits=31)
+        if (response.header("content-encoding") or "").strip().lower() == "deflate":
+            return zlib.decompress(response.body)
+    return response.body
 
 
 # ------------------------------------------------------------------------ the cases of an endpoint

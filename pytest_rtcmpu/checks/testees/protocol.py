@@ -18,8 +18,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.contract import load
+from pytest_rtcmpu.mock import environment
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.redaction import redact_everywhere
 from pytest_rtcmpu.values.text import near
@@ -44,6 +47,7 @@ class Outcome:
         message: the error's message; otherwise what the garbage was, how it died, its stderr's
             tail.
         seconds: how long it took.
+        elsewhere: the hosts it called that are not the endpoint, as far as can be seen.
     """
 
     kind: Literal["request_id", "error", "garbage", "died", "hung"]
@@ -52,6 +56,7 @@ class Outcome:
     message: str = ""
     http_status: int | None = None
     seconds: float = 0.0
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,16 +155,23 @@ class CallableTestee:
                 answers.put(Outcome(kind="died", message=_text(error)))
 
         began = time.monotonic()
-        threading.Thread(target=call, name=f"rtcmpu {self.target}", daemon=True).start()
-        try:
-            outcome = answers.get(timeout=timeout + self.grace)
-        except queue.Empty:
-            waited = f"no answer within {timeout:g} s and {self.grace:g} s of grace"
-            outcome = Outcome(kind="hung", message=waited)
+        with environment.watch(but=_address(endpoint), forbidden=load().service.host) as elsewhere:
+            threading.Thread(target=call, name=f"rtcmpu {self.target}", daemon=True).start()
+            try:
+                outcome = answers.get(timeout=timeout + self.grace)
+            except queue.Empty:
+                waited = f"no answer within {timeout:g} s and {self.grace:g} s of grace"
+                outcome = Outcome(kind="hung", message=waited)
+        outcome = replace(outcome, elsewhere=tuple(elsewhere))
         return finished(outcome, [credentials], seconds=time.monotonic() - began)
 
     def close(self) -> None:
         """Do nothing: a callable holds nothing open."""
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def called(

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.checks.bench import Breach, Judgement, NotJudged
 from pytest_rtcmpu.checks.client.scenarios import Judge, Observation, Sent
+from pytest_rtcmpu.checks.nearest import absent
 from pytest_rtcmpu.contract import Clause
+from pytest_rtcmpu.signatures.autopsy.plan import Cause
+from pytest_rtcmpu.signatures.verify import Authorization, parse_authorization
 from pytest_rtcmpu.values.credentials import Credentials
 
 # --------------------------------------------------------------------- what it sent: the envelope
@@ -37,7 +40,13 @@ def what_came(s: Sent, parameter: str | None) -> str:
     if parameter is None:
         return s.call.request.method
     value = s.diagnosis.common.get(parameter)
-    return f"no {parameter}" if value is None else f"{parameter}={value}"
+    if value is not None:
+        return f"{parameter}={value}"
+    contract = s.call.contract
+    names = contract.signatures[s.diagnosis.signature].headers
+    known = {*(p.name for p in contract.common_parameters), *names.values()}
+    came = s.call.request.headers if parameter in names else s.call.pairs
+    return absent(names.get(parameter, parameter), came, known=known)
 
 
 def right_path(o: Observation) -> Iterable[Breach] | None:
@@ -81,21 +90,43 @@ def why_not_verified(s: Sent) -> str:
 def signed_without(
     ids: Iterable[str], applies: Callable[[Sent], bool], *, only: str | None = None
 ) -> Judge:
-    """A clause on one stage of the signature, by what the autopsy finds."""
+    """A clause on one stage of the signature, by what the autopsy finds.
+
+    Nobody can tell how something was signed unless the signature verifies or its cause is known.
+    """
     wanted = frozenset(ids)
 
-    def judge(o: Observation) -> Iterable[Breach] | None:
+    def judge(o: Observation) -> Judgement:
         sent = [s for s in o.sent if only in (None, s.diagnosis.signature) and applies(s)]
         if not sent:
             return None
-        return [
+        found = [
             Breach(expected="a signature over the canonical forms", got=str(cause))
             for s in sent
-            for cause in (s.diagnosis.autopsy.causes if s.diagnosis.autopsy else ())
+            for cause in _causes(s)
             if cause.id in wanted
         ]
+        doubts = (why_not_proven(s) for s in sent)
+        doubt = next(filter(None, doubts), "")
+        return NotJudged(doubt) if doubt and not found else found
 
     return judge
+
+
+def _causes(s: Sent) -> tuple[Cause, ...]:
+    return s.diagnosis.autopsy.causes if s.diagnosis.autopsy else ()
+
+
+def why_not_proven(s: Sent) -> str:
+    """Why nobody can tell how it was signed; empty where it verifies or the cause is known."""
+    broken = why_not_verified(s)
+    if not broken:
+        return ""
+    if not _causes(s):
+        return f"its signature is wrong, and why was not looked into: {broken}"
+    # A cause that is only of form leaves open what else went wrong: the search says so by this.
+    unexplained = [cause for cause in _causes(s) if cause.id == "unexplained"]
+    return "its signature is wrong, and no usual mistake explains why" if unexplained else ""
 
 
 def has_odd_characters(s: Sent) -> bool:
@@ -119,7 +150,22 @@ def fresh_nonce(o: Observation) -> Iterable[Breach] | None:
     ]
 
 
-def token_signed(o: Observation) -> Iterable[Breach] | None:
+def content_type_signed(o: Observation) -> Iterable[Breach] | None:
+    """A Content-Type that is sent under V3 is signed."""
+    sent = [s for s in o.sent if s.diagnosis.signature == "v3"]
+    typed = [s for s in sent if s.call.request.header("content-type") is not None]
+    if not typed:
+        return None
+    found = []
+    for s in typed:
+        parsed = parse_authorization(s.call.request.header("authorization"))
+        if isinstance(parsed, Authorization) and "content-type" not in parsed.signed_headers:
+            names = ";".join(parsed.signed_headers)
+            found.append(Breach(expected="content-type signed", got=f"SignedHeaders={names}"))
+    return found
+
+
+def token_signed(o: Observation) -> Judgement:
     """A temporary key comes with its token, signed over."""
     token = o.credentials.security_token
     if not o.sent or token is None:
@@ -131,9 +177,15 @@ def token_signed(o: Observation) -> Iterable[Breach] | None:
             found.append(Breach(expected="the key's SecurityToken", got="no SecurityToken"))
         elif carried != token.reveal():
             found.append(Breach(expected="the key's SecurityToken, unchanged", got="another"))
-        elif why_not_verified(s):
-            found.append(Breach(expected="SecurityToken signed over", got=why_not_verified(s)))
-    return found
+        else:
+            causes = [cause for cause in _causes(s) if _is_about_token(cause)]
+            found += (Breach(expected="SecurityToken signed over", got=str(c)) for c in causes)
+    doubt = next(filter(None, map(why_not_proven, o.sent)), "")
+    return NotJudged(doubt) if doubt and not found else found
+
+
+def _is_about_token(cause: Cause) -> bool:
+    return any(name in cause.text for name in ("SecurityToken", "x-acs-security-token"))
 
 
 def _secret_forms(credentials: Credentials) -> tuple[bytes, ...]:

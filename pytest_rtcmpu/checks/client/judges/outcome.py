@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.checks.bench import Breach, NotJudged
 from pytest_rtcmpu.checks.client.scenarios import Judge, Observation, Sent, in_words
 from pytest_rtcmpu.contract import ErrorRow
 
@@ -12,8 +12,12 @@ from pytest_rtcmpu.contract import ErrorRow
 
 
 def _replied(o: Observation) -> Sent | None:
-    """The last exchange, where a reply was planned that a client can read."""
-    return o.last if o.scenario.plan.kind in ("success", "natural", "error") else None
+    """The last exchange, where a reply was planned that a client can read.
+
+    An odd one is for its own clause alone: what no source speaks of must not break what one does.
+    """
+    readable = o.scenario.plan.kind in ("success", "natural", "error")
+    return o.last if readable and not o.scenario.about else None
 
 
 def success_returned(applies: Callable[[Observation, Sent], bool]) -> Judge:
@@ -71,6 +75,47 @@ def unreadable_is_an_error(clause: str) -> Judge:
         return [Breach(expected="an error", got=in_words(o.outcome))]
 
     return judge
+
+
+def reported_rightly(clause: str) -> Judge:
+    """An odd reply that can be read is reported as what it says: its RequestId, or its Code."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        last = o.last
+        if o.scenario.about != clause or last is None:
+            return None
+        if last.code is None:
+            right = o.outcome.kind == "request_id" and o.outcome.request_id == last.request_id
+            expected = f"success, RequestId {last.request_id!r}"
+        else:
+            right = o.outcome.kind == "error" and o.outcome.code == last.code
+            expected = f"an error with Code {last.code!r}"
+        return [] if right else [Breach(expected=expected, got=in_words(o.outcome))]
+
+    return judge
+
+
+def read_as_utf_8(o: Observation) -> Iterable[Breach] | None:
+    """A reply in UTF-8 is understood, and its Message not read in another charset."""
+    found = reported_rightly("reply.utf-8")(o)
+    if found is None or isinstance(found, NotJudged):
+        return None
+    sent = o.scenario.plan.message.encode()
+    for charset in ("latin-1", "cp1252", "gbk", "ascii"):
+        if sent.decode(charset, "replace") in o.outcome.message:
+            got = f"its bytes as {charset}: {o.outcome.message[:200]}"
+            return [*found, Breach(expected=f"Message {o.scenario.plan.message!r}", got=got)]
+    return found
+
+
+def comma_endured(o: Observation) -> Iterable[Breach] | None:
+    """What S1 prints, which is no JSON, ends with its RequestId or with an error."""
+    if o.scenario.about != "reply.trailing-comma" or o.last is None:
+        return None
+    if o.outcome.kind == "error" or o.outcome.request_id == o.last.request_id:
+        return []
+    expected = f"RequestId {o.last.request_id!r}, or an error"
+    return [Breach(expected=expected, got=in_words(o.outcome))]
 
 
 def alive_after(o: Observation) -> Iterable[Breach] | None:

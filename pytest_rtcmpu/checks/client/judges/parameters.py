@@ -16,7 +16,14 @@ from pytest_rtcmpu.checks.client.scenarios import (
     can_be_judged,
     in_words,
 )
+from pytest_rtcmpu.checks.nearest import absent
 from pytest_rtcmpu.contract import Clause, Parameter
+
+
+def _text(sent: Sent, p: Parameter) -> str | None:
+    """What was sent for a scalar, under whichever of its names."""
+    texts = (sent.value(name) for name in (p.name, *p.aliases))
+    return next((text for text in texts if text is not None), None)
 
 
 def _present(sent: Sent, p: Parameter) -> bool:
@@ -24,7 +31,18 @@ def _present(sent: Sent, p: Parameter) -> bool:
         return bool(sent.items(p.name))
     if p.kind == "struct-list":
         return bool(sent.structs(p.name))
-    return any(sent.value(name) is not None for name in (p.name, *p.aliases))
+    return _text(sent, p) is not None
+
+
+def _absent(o: Observation, sent: Sent, name: str) -> str:
+    """In words that a name did not come, and what came in its place."""
+    return absent(name, sent.call.pairs, known=set(_right_names(o)))
+
+
+def _right_names(o: Observation) -> Iterator[str]:
+    """The names that are right in a request of this scenario."""
+    yield from (p.name for p in o.contract.common_parameters)
+    yield from cases_names(o)
 
 
 def required_sent(path: str) -> Judge:
@@ -40,7 +58,7 @@ def required_sent(path: str) -> Judge:
         if not can_be_judged(o) or given in (None, []):
             return None
         return [
-            Breach(expected=f"{name} = {given!r}", got=f"no {name}")
+            Breach(expected=f"{name} = {given!r}", got=_absent(o, s, name))
             for s in o.sent
             if not _present(s, p)
         ]
@@ -58,22 +76,31 @@ def request_sent(o: Observation) -> Iterable[Breach] | None:
 
 
 def each_name_once(o: Observation) -> Iterable[Breach] | None:
-    """No documented parameter comes twice, and none in another letter case alone."""
+    """No parameter comes twice."""
     if not can_be_judged(o):
         return None
-    found = []
-    for s in o.sent:
-        names = [name for name, _ in s.call.pairs]
-        documented = set(cases_names(o))
-        for name in dict.fromkeys(names):
-            if names.count(name) > 1:
-                found.append(Breach(expected=f"{name} once", got=f"{names.count(name)} times"))
-        lower = {name.lower(): name for name in documented}
-        for name in names:
-            right = lower.get(name.lower())
-            if name not in documented and right is not None and right not in names:
-                found.append(Breach(expected=right, got=f"the name {name}"))
-    return found
+    return [
+        Breach(expected=f"{name} once", got=", ".join(f"{name}={v}" for v in s.values(name)))
+        for s in o.sent
+        for name in dict.fromkeys(name for name, _ in s.call.pairs)
+        if len(s.values(name)) > 1
+    ]
+
+
+def first_name(p: Parameter) -> Judge:
+    """A parameter with two names is sent under the first of them."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        sent = [s for s in o.sent if _text(s, p) is not None]
+        if not can_be_judged(o) or not sent:
+            return None
+        return [
+            Breach(expected=p.name, got=_absent(o, s, p.name))
+            for s in sent
+            if s.value(p.name) is None
+        ]
+
+    return judge
 
 
 def cases_names(o: Observation) -> Iterator[str]:
@@ -90,8 +117,8 @@ def zero_sent(name: str) -> Judge:
             return None
         got = [s.value(name) for s in o.sent]
         return [
-            Breach(expected=f"{name}=0", got=f"no {name}" if v is None else f"{name}={v}")
-            for v in got
+            Breach(expected=f"{name}=0", got=_absent(o, s, name) if v is None else f"{name}={v}")
+            for s, v in zip(o.sent, got, strict=True)
             if v is None or rules.integer(v) != 0
         ]
 
@@ -106,11 +133,34 @@ def zero_pane_id_sent(o: Observation) -> Iterable[Breach] | None:
         return None
     found = []
     for s in o.sent:
-        structs = s.structs("UserPanes")
-        item = structs[sorted(structs)[at]] if at < len(structs) else {}
+        index, item = _matches(o, s)[at]
         text = item.get("PaneId")
         if text is None or rules.integer(text) != 0:
-            found.append(Breach(expected="PaneId=0", got=f"PaneId={text}" if text else "no PaneId"))
+            got = f"PaneId={text}" if text else _absent(o, s, f"UserPanes.{index}.PaneId")
+            found.append(Breach(expected="PaneId=0", got=got))
+    return found
+
+
+def _matches(o: Observation, s: Sent) -> list[tuple[int, Mapping[str, str]]]:
+    """For each pane that was given the one that was sent for it, at which index.
+
+    S1 names a pane by its PaneId and not by its place in the list, so a client may send them in
+    any order: the one with the most fields in common is meant.
+    """
+    p = o.contract.parameter("UserPanes")
+    left = dict(sorted(s.structs(p.name).items()))
+    found: list[tuple[int, Mapping[str, str]]] = []
+    for at, given in enumerate(asked_for(o, p.name) or []):
+
+        def likeness(index: int, given: Mapping[str, Any] = given) -> int:
+            return sum(
+                part.name in left[index]
+                and same_value(part, given[part.name], left[index][part.name])
+                for part in p.fields
+            )
+
+        index = max(left, key=likeness, default=at)
+        found.append((index, left.pop(index, {})))
     return found
 
 
@@ -153,19 +203,21 @@ def scalars_unchanged(names: Callable[[Parameter], bool]) -> Judge:
     """Scalars of these parameters arrive as they were given."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
-        if not can_be_judged(o):
-            return None
-        found = []
-        for s in o.sent:
-            for p in o.contract.parameters:
-                given, text = asked_for(o, p.name), s.value(p.name)
-                if p.bases or given is None or text is None or not names(p):
-                    continue
-                if not same_value(p, given, text):
-                    found.append(Breach(expected=f"{p.name} = {given!r}", got=repr(text)))
-        return found
+        return _changed_scalars(o, names) if can_be_judged(o) else None
 
     return judge
+
+
+def _changed_scalars(o: Observation, names: Callable[[Parameter], bool]) -> list[Breach]:
+    found = []
+    for s in o.sent:
+        for p in o.contract.parameters:
+            given, text = asked_for(o, p.name), _text(s, p)
+            if p.bases or given is None or text is None or not names(p):
+                continue
+            if not same_value(p, given, text):
+                found.append(Breach(expected=f"{p.name} = {given!r}", got=repr(text)))
+    return found
 
 
 def _panes_unchanged(o: Observation) -> list[Breach]:
@@ -174,10 +226,9 @@ def _panes_unchanged(o: Observation) -> list[Breach]:
     given = asked_for(o, p.name) or []
     found = []
     for s in o.sent:
-        structs = s.structs(p.name)
-        for item, index in zip(given, sorted(structs), strict=False):
+        for item, (index, struct) in zip(given, _matches(o, s), strict=True):
             for part in p.fields:
-                text = structs[index].get(part.name)
+                text = struct.get(part.name)
                 if text is not None and not same_value(part, item[part.name], text):
                     name = f"{p.name}.{index}.{part.name}"
                     got = Breach(expected=f"{name} = {item[part.name]!r}", got=repr(text))
@@ -187,27 +238,29 @@ def _panes_unchanged(o: Observation) -> list[Breach]:
 
 def values_unchanged(o: Observation) -> Iterable[Breach] | None:
     """Every value but a URL arrives as it was given."""
-    scalars = scalars_unchanged(lambda p: p.kind != "url")(o)
-    return None if scalars is None else [*scalars, *_panes_unchanged(o)]
+    if not can_be_judged(o):
+        return None
+    return [*_changed_scalars(o, lambda p: p.kind != "url"), *_panes_unchanged(o)]
 
 
-def in_list(
-    judge: Callable[[Parameter, list[Any], Mapping[int, Any]], Breach | None], name: str
-) -> Judge:
+JudgeList = Callable[[Parameter, list[Any], Mapping[int, Any]], Breach | None]
+
+
+def in_list(judge: JudgeList, name: str) -> Judge:
     """Judge each list that arrived under this name."""
+    return lambda o: _in_list(judge, name, o)
 
-    def judge_list(o: Observation) -> Iterable[Breach] | None:
-        p, given = o.contract.parameter(name), asked_for(o, name)
-        if not can_be_judged(o) or not given:
-            return None
-        found = []
-        for s in o.sent:
-            items: Mapping[int, Any] = s.structs(name) if p.kind == "struct-list" else s.items(name)
-            if items:
-                found.append(judge(p, given, items))
-        return [breach for breach in found if breach is not None]
 
-    return judge_list
+def _in_list(judge: JudgeList, name: str, o: Observation) -> list[Breach] | None:
+    p, given = o.contract.parameter(name), asked_for(o, name)
+    if not can_be_judged(o) or not given:
+        return None
+    found = []
+    for s in o.sent:
+        items: Mapping[int, Any] = s.structs(name) if p.kind == "struct-list" else s.items(name)
+        if items:
+            found.append(judge(p, given, items))
+    return [breach for breach in found if breach is not None]
 
 
 def starts_at_base(p: Parameter, given: list[Any], items: Mapping[int, Any]) -> Breach | None:
@@ -227,23 +280,52 @@ def no_gaps(p: Parameter, given: list[Any], items: Mapping[int, Any]) -> Breach 
 
 
 def complete_list(p: Parameter, given: list[Any], items: Mapping[int, str]) -> Breach | None:
-    """A list has the items that were given, in their order."""
+    """A list has the items that were given."""
     sent = [items[index] for index in sorted(items)]
-    if len(sent) == len(given) and all(map(same_value, [p] * len(sent), given, sent)):
+    if _plain(sent) == _plain(given):
         return None
     return Breach(expected=f"{p.name} = {given}", got=f"{sent}")
+
+
+def _plain(items: Iterable[object]) -> list[str]:
+    texts = map(str, items)
+    return sorted(str(rules.integer(t)) if rules.is_integer(t) else t for t in texts)
+
+
+def same_order(p: Parameter, given: list[Any], items: Mapping[int, Any]) -> Breach | None:
+    """A list that is complete has its items in the order in which they were given."""
+    sent = [items[index] for index in sorted(items)]
+    if p.kind == "struct-list":
+        sent = [item.get("UserId") for item in sent]
+        given = [item["UserId"] for item in given]
+    # Which items there are is for other clauses.
+    if _plain(sent) != _plain(given) or all(
+        same_value(p, one, str(other)) for one, other in zip(given, sent, strict=True)
+    ):
+        return None
+    return Breach(expected=f"{p.name} of {given}", got=f"of {sent}")
+
+
+def in_order(*names: str) -> Judge:
+    """Each of these lists has its items in the order in which they were given."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        judged = [_in_list(same_order, name, o) for name in names]
+        lists = [found for found in judged if found is not None]
+        return [breach for found in lists for breach in found] if lists else None
+
+    return judge
 
 
 def _complete_panes(
     p: Parameter, given: list[Any], items: Mapping[int, Mapping[str, str]]
 ) -> Breach | None:
-    sent = [items[index] for index in sorted(items)]
-    ids = [item.get("UserId") for item in sent]
-    wanted = [item["UserId"] for item in given]
-    # Whether each field is there and right is for other clauses; here it is which panes, in order.
-    if len(sent) == len(given) and (sorted(map(str, ids)) != sorted(wanted) or ids == wanted):
+    # Whether each field is there and right is for other clauses; here it is how many panes.
+    if len(items) == len(given):
         return None
-    return Breach(expected=f"{len(given)} panes, of users {wanted}", got=f"{len(sent)}, of {ids}")
+    ids = [items[index].get("UserId") for index in sorted(items)]
+    wanted = [item["UserId"] for item in given]
+    return Breach(expected=f"{len(given)} panes, of users {wanted}", got=f"{len(ids)}, of {ids}")
 
 
 def _field_sent(name: str, part: str) -> Judge:
@@ -253,7 +335,7 @@ def _field_sent(name: str, part: str) -> Judge:
         if not can_be_judged(o) or not asked_for(o, name):
             return None
         return [
-            Breach(expected=f"{name}.{index}.{part}", got=f"only {sorted(item)}")
+            Breach(expected=f"{name}.{index}.{part}", got=_absent(o, s, f"{name}.{index}.{part}"))
             for s in o.sent
             for index, item in s.structs(name).items()
             if not item.get(part)
@@ -268,8 +350,9 @@ def all_panes_sent(o: Observation) -> Iterable[Breach] | None:
         return None
     missing = [s for s in o.sent if not s.structs("UserPanes")]
     given = len(asked_for(o, "UserPanes"))
-    complete = in_list(_complete_panes, "UserPanes")(o) or []
-    return [*(Breach(expected=f"{given} panes", got="no UserPanes") for _ in missing), *complete]
+    complete = _in_list(_complete_panes, "UserPanes", o) or []
+    nothing = (Breach(expected=f"{given} panes", got=_absent(o, s, "UserPanes")) for s in missing)
+    return [*nothing, *complete]
 
 
 def no_panes_sent(o: Observation) -> Iterable[Breach] | None:

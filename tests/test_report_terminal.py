@@ -101,7 +101,7 @@ def test_incomplete():
 
 def test_counts():
     """Each subject has its counts, outcome by outcome."""
-    lines = text(everything()).splitlines()
+    lines = text(everything(), width=120).splitlines()
     at = next(n for n, line in enumerate(lines) if "not judged  not exercised  not" in line)
     assert re.split(r"  +", lines[at + 1])[0] == "[1] client shop.rtc:start"
     counts = [

@@ -159,8 +159,9 @@ def _counts(ledgers: Collection[Ledger], width: int) -> Iterator[_Line]:
     names = [visible(words.name(each)) for each in ledgers]
     if len(ledgers) > 1:
         names = [f"[{number}] {name}" for number, name in enumerate(names, start=1)]
-    # Who asked for everything need not be told of what was left out.
-    outcomes = [o for o in OUTCOMES if o != "not selected" or any(e.count(o) for e in ledgers)]
+    # What happened to no clause has no column: the names keep the room.
+    always = ("held", "broken")
+    outcomes = [o for o in OUTCOMES if o in always or any(e.count(o) for e in ledgers)]
     heads = [*outcomes, "checks"]
     # Columns are as wide as their heads; the name gives way.
     left = width - sum(len(head) + 2 for head in heads)

@@ -157,7 +157,7 @@ def _check(arguments: list[str]) -> int:
         seed=seed,
         timeout=given.timeout,
     )
-    targets = _selected(_targets(given.target, command), settings)
+    targets = _select(_targets(given.target, command), settings)
     known = known_failures.read(given.known_failures) if given.known_failures else ()
     credentials = credentials_from(os.environ)
     began = time.monotonic()
@@ -243,7 +243,7 @@ def _unique(targets: Iterable[Target]) -> tuple[Target, ...]:
     return tuple(dict.fromkeys(targets))
 
 
-def _selected(targets: tuple[Target, ...], settings: Settings) -> tuple[Target, ...]:
+def _select(targets: tuple[Target, ...], settings: Settings) -> tuple[Target, ...]:
     """Return the targets that the settings select a check for, once their names are right."""
     from pytest_rtcmpu.checks.run import planned
     from pytest_rtcmpu.checks.testees.targets import OWN

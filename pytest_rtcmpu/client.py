@@ -217,18 +217,18 @@ class Client:
 
     def exchange(self, request: Request) -> Response:
         """Send a prepared request and return what comes, unjudged. Raises TransportError."""
-        received = self._received(request)
+        received = self._receive(request)
         if isinstance(received, errors.TransportError):
             raise received
         return received
 
     def _outcome(self, request: Request, action: str) -> Reply | errors.RTCMPUError:
-        received = self._received(request)
+        received = self._receive(request)
         if isinstance(received, errors.TransportError):
             return received
         return self._judge(received.status, received.body, action)
 
-    def _received(self, request: Request) -> Response | errors.TransportError:
+    def _receive(self, request: Request) -> Response | errors.TransportError:
         try:
             return self._transmit(request)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as e:

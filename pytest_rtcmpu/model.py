@@ -330,7 +330,7 @@ def _scalar_text(p: Parameter, value: object) -> str | None:
     return value
 
 
-def _cut(text: str) -> str:
+def _clip(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
@@ -348,7 +348,7 @@ def _type_problem(contract: Contract, p: Parameter, path: str, value: object) ->
     return Problem(
         path=path,
         expected=expected,
-        got=f"{type(value).__name__} {_cut(repr(value))}",
+        got=f"{type(value).__name__} {_clip(repr(value))}",
         clause=contract.clause("request.integer.form" if integer else "request.utf-8"),
     )
 

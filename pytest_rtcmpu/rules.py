@@ -26,7 +26,7 @@ _PLAIN_INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 _OPEN_INTEGER = re.compile(r"\s*[+-]?\d+\s*")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,5}", re.ASCII)
 #: Longer than any documented value; int() refuses thousands of digits.
-_MOST_DIGITS = 40
+_MAX_DIGITS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,9 +151,9 @@ def _alike(parameter: Parameter) -> Callable[[str], bool] | None:
 
 
 #: The longest name, and how many, that are kept with their places.
-_LONGEST_NAME, _MOST_NAMES = 64, 2048
+_MAX_NAME, _MAX_NAMES = 64, 2048
 #: How many judgements are kept, and of how large requests.
-_MOST_JUDGEMENTS, _MOST_TEXTS, _MOST_CHARACTERS = 512, 200, 2048
+_MAX_JUDGEMENTS, _MAX_TEXTS, _MAX_CHARACTERS = 512, 200, 2048
 
 
 class _Known:
@@ -202,7 +202,7 @@ def collect(pairs: Iterable[tuple[str, str]], contract: Contract) -> Collected:
             place = places[name]
         else:
             place = _place(name, contract)
-            if len(name) <= _LONGEST_NAME and len(places) < _MOST_NAMES:
+            if len(name) <= _MAX_NAME and len(places) < _MAX_NAMES:
                 places[name] = place
         if place is None:
             continue
@@ -232,7 +232,7 @@ def _gather(found: Collected, into: dict[_Key, str], key: _Key, name: str, value
 
 def integer(text: str) -> int | None:
     """Return the integer that a wire text means, open forms included, or ``None``."""
-    return _integer_of(text) if len(text) <= _MOST_DIGITS else None
+    return _integer_of(text) if len(text) <= _MAX_DIGITS else None
 
 
 @lru_cache(maxsize=4096)
@@ -405,8 +405,8 @@ def judge_collected(found: Collected, contract: Contract) -> Judgement:
     judgement = judgements.get(essence)
     if judgement is None:
         judgement = _judge(found, contract)
-        if len(essence) <= _MOST_TEXTS and sum(map(len, filter(None, essence))) <= _MOST_CHARACTERS:
-            if len(judgements) >= _MOST_JUDGEMENTS:
+        if len(essence) <= _MAX_TEXTS and sum(map(len, filter(None, essence))) <= _MAX_CHARACTERS:
+            if len(judgements) >= _MAX_JUDGEMENTS:
                 judgements.clear()
             judgements[essence] = judgement
     return judgement

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_rtcmpu.signatures import sign as signing
 from pytest_rtcmpu.signatures import verify as verification
-from pytest_rtcmpu.signatures.verify import Authorization, Problem, parse_authorization
+from pytest_rtcmpu.signatures.verify import Authorization, Objection, parse_authorization
 from pytest_rtcmpu.values.messages import Request
 
 VECTORS = [
@@ -335,7 +335,7 @@ def test_v3_a_request_without_host_is_refused():
     """A host that is neither sent nor signed is missed, too."""
     headers = {name: value for name, value in HEADERS.items() if name != "host"}
     verdict = verification.verify_v3(v3_request(headers=headers), [], secret="s")
-    assert verdict.problem == Problem("header-not-signed", "These headers must be signed: host.")
+    assert verdict.problem == Objection("header-not-signed", "These headers must be signed: host.")
 
 
 def test_v3_missing_body_hash_is_refused():
@@ -375,13 +375,13 @@ def test_authorization_is_taken_apart(value):
 )
 def test_malformed_authorization_is_a_problem(value):
     """A header that is not of the documented form is a problem, never an exception."""
-    assert isinstance(parse_authorization(value), Problem)
+    assert isinstance(parse_authorization(value), Objection)
 
 
 @given(st.text())
 def test_any_authorization_is_parsed_or_a_problem(value):
     """No text makes the parser fail."""
-    assert isinstance(parse_authorization(f"ACS3-HMAC-SHA256 {value}"), Authorization | Problem)
+    assert isinstance(parse_authorization(f"ACS3-HMAC-SHA256 {value}"), Authorization | Objection)
 
 
 def test_lone_surrogates_do_not_break_the_verifier():

@@ -28,7 +28,7 @@ from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
 
 #: How many findings of one check are kept; all are counted.
-MOST_FINDINGS = 3
+MAX_FINDINGS = 3
 _LONGEST_TEXT = 4000
 
 O = TypeVar("O")  # noqa: E741 - an observation
@@ -253,7 +253,7 @@ class BaseBench(Generic[O, S]):
     def _keep(self, phase: Phase, findings: Iterable[Finding]) -> None:
         for finding in findings:
             kept = self._tallies[phase].setdefault(finding.clause, _Tally()).findings
-            if len(kept) < MOST_FINDINGS:
+            if len(kept) < MAX_FINDINGS:
                 kept.append(finding)
 
     def _step(self, phase: Phase, total: int | None) -> None:

@@ -21,7 +21,7 @@ FOLDER = Path(".rtcmpu", "cases")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class SavedCase:
     """A saved finding. ``test`` is the pytest node id of the test that shows it."""
 
     target: Target
@@ -55,7 +55,9 @@ def node_id(target: Target) -> str:
     return target.option.removeprefix("--")
 
 
-def cases(run: SubjectRun, target: Target, *, seed: int, node: str) -> Iterator[tuple[str, Case]]:
+def cases(
+    run: SubjectRun, target: Target, *, seed: int, node: str
+) -> Iterator[tuple[str, SavedCase]]:
     """Yield (file name, case) for each finding of a run; ``node`` holds its tests.
 
     A name depends on the target and the check alone, so that a new run replaces the last one's.
@@ -68,8 +70,8 @@ def cases(run: SubjectRun, target: Target, *, seed: int, node: str) -> Iterator[
                 yield f"{stem}-{tag}-{number}.json", _case(finding, target, seed, node)
 
 
-def _case(finding: Finding, target: Target, seed: int, node: str) -> Case:
-    return Case(
+def _case(finding: Finding, target: Target, seed: int, node: str) -> SavedCase:
+    return SavedCase(
         target=target,
         clause=finding.clause,
         phase=finding.phase,
@@ -82,7 +84,7 @@ def _case(finding: Finding, target: Target, seed: int, node: str) -> Case:
     )
 
 
-def save(folder: Path, named: Iterable[tuple[str, Case]]) -> list[Path]:
+def save(folder: Path, named: Iterable[tuple[str, SavedCase]]) -> list[Path]:
     """Write cases and return their paths.
 
     Raises:
@@ -103,7 +105,7 @@ def save(folder: Path, named: Iterable[tuple[str, Case]]) -> list[Path]:
     return paths
 
 
-def read(path: str | os.PathLike[str]) -> Case:
+def read(path: str | os.PathLike[str]) -> SavedCase:
     """Return a saved case.
 
     Raises:
@@ -113,7 +115,7 @@ def read(path: str | os.PathLike[str]) -> Case:
         data = records.parse(records.read_text(path))
         if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
             raise CannotRun(f"{path}: expected a saved case of {SCHEMA}")
-        return records.load(Case, data)
+        return records.load(SavedCase, data)
     except OSError as error:
         raise CannotRun(f"{path}: not a saved case: {error}") from None
     except records.RecordError as error:

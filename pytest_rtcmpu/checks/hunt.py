@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.errors import Flaky
 
 #: How many different clauses one phase shrinks an example for; further ones are kept unshrunk.
-MOST_SHRUNK = 5
+MAX_SHRUNK = 5
 
 
 #: Seconds that shrinking one example may take: a smaller one is nice to have.
@@ -47,7 +47,7 @@ def hunt(run: Callable[[], object], shrunk: Callable[[], None]) -> None:
             shrinking has taken long enough; the last example that broke is the plainest found.
         shrunk: called when an example has been found; settles its clause.
     """
-    for _ in range(MOST_SHRUNK):
+    for _ in range(MAX_SHRUNK):
         try:
             run()
         except (Broke, Flaky, Enough):

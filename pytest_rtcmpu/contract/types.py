@@ -11,13 +11,17 @@ from typing import Any, Literal
 from pytest_rtcmpu.values.text import near
 
 Subject = Literal["client", "endpoint"]
-Kind = Literal["string", "enum", "integer-enum", "integer", "integer-list", "struct-list", "url"]
+#: Which of the two signatures a request has: HMAC-SHA1 in the query, or ACS3-HMAC-SHA256.
+SignatureKind = Literal["1.0", "v3"]
+ParameterKind = Literal[
+    "string", "enum", "integer-enum", "integer", "integer-list", "struct-list", "url"
+]
 Occurs = Literal["request", "on-demand", "sister-operation"]
 OnBreach = Literal["failure", "report"]
 
 #: The rules that are judged of each kind of parameter, by ``rules.py``. A parameter that is
 #: required has ``required`` too.
-RULES_OF_KIND: Mapping[Kind, frozenset[str]] = {
+RULES_OF_KIND: Mapping[ParameterKind, frozenset[str]] = {
     "string": frozenset(),
     "enum": frozenset({"enum", "case"}),
     "integer": frozenset({"integer", "range"}),
@@ -140,7 +144,7 @@ class Parameter:
     """A parameter of the operation, or a field of a struct in one."""
 
     name: str
-    kind: Kind
+    kind: ParameterKind
     required: bool
     source: str
     level: str

@@ -5,8 +5,9 @@ through them, ``state`` what is known from one call to the next, ``controls`` wh
 ``record`` what is kept of each call, and ``service`` puts them together.
 """
 
-from pytest_rtcmpu.endpoint.record import MOST_CALLS, Answer, Call, SignatureKind
+from pytest_rtcmpu.contract import SignatureKind
+from pytest_rtcmpu.endpoint.record import MAX_CALLS, Answer, Call
 from pytest_rtcmpu.endpoint.service import Diagnosis, Endpoint
 from pytest_rtcmpu.endpoint.state import Spoil
 
-__all__ = ["MOST_CALLS", "Answer", "Call", "Diagnosis", "Endpoint", "SignatureKind", "Spoil"]
+__all__ = ["MAX_CALLS", "Answer", "Call", "Diagnosis", "Endpoint", "SignatureKind", "Spoil"]

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pytest_rtcmpu import wire
-from pytest_rtcmpu.contract import Clause, Contract
-from pytest_rtcmpu.endpoint.record import SignatureKind
+from pytest_rtcmpu.contract import Clause, Contract, SignatureKind
 from pytest_rtcmpu.endpoint.state import AskedAnswer
 from pytest_rtcmpu.rules import Note, Pairs, Problem
 from pytest_rtcmpu.signatures.autopsy import Autopsy

@@ -6,21 +6,18 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
 
 from pytest_rtcmpu import wire
-from pytest_rtcmpu.contract import Clause, Contract
+from pytest_rtcmpu.contract import Clause, Contract, SignatureKind
 from pytest_rtcmpu.errors import InvalidTask
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.rules import Note, Pairs, Problem
 from pytest_rtcmpu.signatures.autopsy import Autopsy
 from pytest_rtcmpu.values.messages import Request, Response
 
-SignatureKind = Literal["1.0", "v3"]
-
 #: How many of the latest calls are kept, unless asked otherwise.
-MOST_CALLS = 10_000
-_LEAST_ROOM = 64 * 1024 * 1024
+MAX_CALLS = 10_000
+_MIN_ROOM = 64 * 1024 * 1024
 #: What a call takes is a third of it, as a rule.
 _ROOM_PER_CALL = 16 * 1024
 #: About what a decoded parameter takes, beside its characters.
@@ -113,7 +110,7 @@ class Record:
         self.count = 0
         self._max_calls = max_calls
         self._weight = 0
-        self._max_weight = max(_LEAST_ROOM, max_calls * _ROOM_PER_CALL)
+        self._max_weight = max(_MIN_ROOM, max_calls * _ROOM_PER_CALL)
 
     def keep(self, call: Call) -> None:
         """Add a call, and let go of the oldest where there is no room."""

@@ -13,7 +13,7 @@ from random import Random
 
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import wire
-from pytest_rtcmpu.contract import Clause, Contract, ErrorRow
+from pytest_rtcmpu.contract import Clause, Contract, ErrorRow, SignatureKind
 from pytest_rtcmpu.endpoint.checks import (
     CHECKS,
     ENVELOPE_CHECKS,
@@ -22,7 +22,7 @@ from pytest_rtcmpu.endpoint.checks import (
 )
 from pytest_rtcmpu.endpoint.controls import Controls
 from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal, open_exchange
-from pytest_rtcmpu.endpoint.record import MOST_CALLS, Answer, Call, SignatureKind
+from pytest_rtcmpu.endpoint.record import MAX_CALLS, Answer, Call
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Spoil
 from pytest_rtcmpu.errors import RTCMPUWarning, SignatureWarning, SilenceWarning
 from pytest_rtcmpu.signatures.autopsy import Autopsy
@@ -67,7 +67,7 @@ class Endpoint(Controls):
         credentials: Credentials | Iterable[Credentials] = TEST_CREDENTIALS,
         *,
         now: Callable[[], datetime] | datetime | None = None,
-        max_calls: int = MOST_CALLS,
+        max_calls: int = MAX_CALLS,
         warn: Callable[[RTCMPUWarning], object] | None = None,
         explain: bool = True,
         request_id: Callable[[], str] = _new_request_id,

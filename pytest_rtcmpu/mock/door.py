@@ -161,7 +161,7 @@ def _copies() -> Iterator[ModuleType]:
             continue
 
 
-def _routed(copy: ModuleType, endpoint: Endpoint, allow_hosts: frozenset[str]) -> Any:
+def _route_through(copy: ModuleType, endpoint: Endpoint, allow_hosts: frozenset[str]) -> Any:
     """``Session.get_adapter`` with the endpoint's host sent to the door and strangers turned away.
 
     requests calls it for every request, and it is public: the way to give a host its adapter.
@@ -221,6 +221,6 @@ def mocked(
         stack.enter_context(environment.test_keys(keys))
         stack.enter_context(door)
         for copy in _copies():
-            routed = _routed(copy, endpoint, frozenset(allow_hosts))
+            routed = _route_through(copy, endpoint, frozenset(allow_hosts))
             stack.enter_context(mock.patch.object(copy.sessions.Session, "get_adapter", routed))
         yield endpoint

@@ -25,9 +25,9 @@ def annotate(ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> 
     errors = [
         *(_line("error", "rtcmpu: problem", problem) for problem in problems),
         *(_incomplete(each) for each in ledgers if not each.run.complete),
-        *(line for each in ledgers for line in _broken("error", each, each.failures)),
+        *(line for each in ledgers for line in _breaches("error", each, each.failures)),
     ]
-    warnings = [line for each in ledgers for line in _broken("warning", each, each.reported)]
+    warnings = [line for each in ledgers for line in _breaches("warning", each, each.reported)]
     notices = [
         _line(
             "notice",
@@ -38,7 +38,7 @@ def annotate(ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> 
         for entry in each.entries
         if entry.outcome == "not judged"
     ]
-    return [*_cut("error", errors), *_cut("warning", warnings), *_cut("notice", notices)]
+    return [*_keep("error", errors), *_keep("warning", warnings), *_keep("notice", notices)]
 
 
 def _incomplete(ledger: Ledger) -> str:
@@ -46,7 +46,7 @@ def _incomplete(ledger: Ledger) -> str:
     return _line("error", title, words.loss(ledger))
 
 
-def _broken(kind: str, ledger: Ledger, entries: Collection[Entry]) -> Iterator[str]:
+def _breaches(kind: str, ledger: Ledger, entries: Collection[Entry]) -> Iterator[str]:
     for entry in entries:
         clause = entry.clause
         told = [f"{clause.text} ({clause.level}, {clause.source})"]
@@ -61,7 +61,7 @@ def _line(kind: str, title: str, message: str) -> str:
     return f"::{kind} title={visible(title).translate(_PROPERTY)}::{said}"
 
 
-def _cut(kind: str, found: list[str]) -> list[str]:
+def _keep(kind: str, found: list[str]) -> list[str]:
     if len(found) <= SHOWN:
         return found
     kept = found[: SHOWN - 1]

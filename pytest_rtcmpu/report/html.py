@@ -23,7 +23,7 @@ _KNOWN: Final = ("known", "≈", "known failure")
 _UNSURE: Final = ("unsure", "?", "not judged")
 _SILENT: Final = ("silent", "–", "not exercised")
 _UNASKED: Final = ("silent", "·", "not selected")
-_Kind = tuple[str, str, str]
+_Mark = tuple[str, str, str]
 _KINDS: Final = {
     "held": _HELD,
     "known failure": _KNOWN,
@@ -171,7 +171,7 @@ def _subjects(ledgers: Collection[Ledger]) -> Iterator[str]:
     yield "</section>"
 
 
-def _bar(totals: Iterable[tuple[_Kind, int]], whole: int) -> str:
+def _bar(totals: Iterable[tuple[_Mark, int]], whole: int) -> str:
     parts, at = [], 0
     for (name, *_), number in totals:
         parts.append(f'<rect class="{name}" x="{at}" width="{number}" height="1"/>')
@@ -227,7 +227,7 @@ def _groups(ledgers: Collection[Ledger]) -> Iterator[str]:
         yield "</section>"
 
 
-def _clause(row: Row, kind: _Kind, ledgers: Collection[Ledger], labels: list[str]) -> Iterator[str]:
+def _clause(row: Row, kind: _Mark, ledgers: Collection[Ledger], labels: list[str]) -> Iterator[str]:
     clause = row.clause
     outcomes = ",".join(dict.fromkeys(entry.outcome for entry in row.present))
     yield (
@@ -333,7 +333,7 @@ def _pre(text: str) -> str:
     return f'<pre dir="auto">\n{escape(lines(text))}</pre>'
 
 
-def _chip(kind: _Kind, number: str = "") -> str:
+def _chip(kind: _Mark, number: str = "") -> str:
     name, mark, words = kind
     said = f"{number} {words}".strip()
     return f'<span class="chip {name}"><span aria-hidden="true">{mark}</span> {said}</span>'
@@ -348,12 +348,12 @@ def _labels(ledgers: Collection[Ledger]) -> list[str]:
     ]
 
 
-def _kind(entry: Entry) -> _Kind:
+def _kind(entry: Entry) -> _Mark:
     if entry.outcome == "broken":
         return _BROKEN if entry.fails else _REPORTED
     return _KINDS[entry.outcome]
 
 
-def _worst(row: Row) -> _Kind:
+def _worst(row: Row) -> _Mark:
     kinds = [_kind(entry) for entry in row.present]
     return next(kind for kind, *_ in _GROUPS if kind in kinds)

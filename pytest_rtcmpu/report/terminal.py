@@ -14,7 +14,7 @@ from pytest_rtcmpu.values.text import cells, count, pad, shorten, visible
 #: How many lines the summary may take unless it is verbose.
 SCREEN = 24
 #: What a section takes at least: a space, its heading, a clause, how many more there are.
-_LEAST = 4
+_MIN_LINES = 4
 
 #: How much is told of a broken clause: one line in all, its first breach on a line or on three
 #: lines of its own, or every breach and what the source says.
@@ -76,29 +76,29 @@ def _screen(
     top = [
         *_head(run),
         *_incomplete(ledgers),
-        *_cut(_problems(problems), 3),
+        *_keep(_problems(problems), 3),
         *_counts(ledgers, width),
-        *_cut(_notes(ledgers), 2),
+        *_keep(_notes(ledgers), 2),
     ]
     bottom = [
         _Line(""),
-        *_cut(list(_listed("known failure", ledgers)), 2),
-        *_cut(list(_listed("not judged", ledgers)), 2),
-        *_cut(list(_listed("not exercised", ledgers)), 2),
+        *_keep(list(_list_clauses("known failure", ledgers)), 2),
+        *_keep(list(_list_clauses("not judged", ledgers)), 2),
+        *_keep(list(_list_clauses("not exercised", ledgers)), 2),
         *_more(ledgers),
         *_verdict(ledgers, problems),
     ]
     room = SCREEN - len(top) - len(bottom)
     for details in _DETAILS:
-        middle = list(_broken(ledgers, *details))
+        middle = list(_breaches(ledgers, *details))
         if len(middle) <= room:
             return [*top, *middle, *bottom]
     failures = list(_section(ledgers, fails=True, detail=_LINE))
     readings = list(_section(ledgers, fails=False, detail=_LINE))
     # Failures first; readings keep their heading and a line, or are left to the verdict to tell.
-    failures = _cut(failures, max(room - min(len(readings), _LEAST), _LEAST))
+    failures = _keep(failures, max(room - min(len(readings), _MIN_LINES), _MIN_LINES))
     left = room - len(failures)
-    return [*top, *failures, *(_cut(readings, left) if left >= _LEAST else []), *bottom]
+    return [*top, *failures, *(_keep(readings, left) if left >= _MIN_LINES else []), *bottom]
 
 
 def _everything(
@@ -110,7 +110,7 @@ def _everything(
         *_problems(problems),
         *_counts(ledgers, width),
         *_notes(ledgers),
-        *_broken(ledgers, _EVERYTHING, _EVERYTHING),
+        *_breaches(ledgers, _EVERYTHING, _EVERYTHING),
         *_all_of("known failure", ledgers),
         *_all_of("not judged", ledgers),
         *_all_of("not exercised", ledgers),
@@ -173,7 +173,7 @@ def _counts(ledgers: Collection[Ledger], width: int) -> Iterator[_Line]:
         yield _Line(pad(name, name_width), "".join(columns))
 
 
-def _broken(ledgers: Collection[Ledger], failures: int, readings: int) -> Iterator[_Line]:
+def _breaches(ledgers: Collection[Ledger], failures: int, readings: int) -> Iterator[_Line]:
     yield from _section(ledgers, fails=True, detail=failures)
     yield from _section(ledgers, fails=False, detail=readings)
 
@@ -232,7 +232,7 @@ def _briefly(finding: Finding) -> str:
     return visible(f"{words.sentence(finding)} in {words.place(finding)}")
 
 
-def _listed(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
+def _list_clauses(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
     """All clauses of that outcome in one line a subject, as far as it goes."""
     several = len(ledgers) > 1
     for number, each in enumerate(ledgers, start=1):
@@ -286,7 +286,7 @@ def _verdict(ledgers: Collection[Ledger], problems: Collection[str]) -> Iterator
             yield _Line("FAILED", f" {', '.join(told)}", "bad")
 
 
-def _cut(found: list[_Line], room: int) -> list[_Line]:
+def _keep(found: list[_Line], room: int) -> list[_Line]:
     if len(found) <= room:
         return found
     kept = found[: max(room - 1, 0)]

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pytest_rtcmpu.endpoint import MOST_CALLS, Call, Endpoint
+from pytest_rtcmpu.endpoint import MAX_CALLS, Call, Endpoint
 from pytest_rtcmpu.errors import CannotRun
 from pytest_rtcmpu.server.control import Control, is_loopback
 from pytest_rtcmpu.server.http import Server
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-calls",
         type=_positive,
-        default=MOST_CALLS,
+        default=MAX_CALLS,
         metavar="N",
         help="how many of the latest calls are kept (%(default)s)",
     )

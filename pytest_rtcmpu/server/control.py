@@ -26,9 +26,9 @@ from pytest_rtcmpu.values.redaction import redact_everywhere
 PREFIX = "/_rtcmpu"
 #: Names of this machine that nobody else can own, and that its containers know it by.
 _OWN_NAMES = {"localhost", "host.docker.internal", "host.containers.internal"}
-_MOST_TIMES = 9_999
-_MOST_SECONDS = 3600
-_MOST_CALLS = 1000
+_MAX_TIMES = 9_999
+_MAX_SECONDS = 3600
+_MAX_CALLS = 1000
 # Far enough from what datetime can hold that nothing overflows.
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 _YEARS = f"the years {_EARLIEST.year}…{_LATEST.year - 1}"
@@ -85,8 +85,8 @@ def _number(low: float, high: float) -> Callable[[Any], bool]:
 _TEXT = _Kind("a text", lambda v: isinstance(v, str))
 _SOME_TEXT = _Kind("a text that is not empty", lambda v: isinstance(v, str) and v != "")
 _STATUS = _whole(200, 599)
-_TIMES = _whole(1, _MOST_TIMES)
-_SECONDS = _Kind(f"seconds, 0…{_MOST_SECONDS}", _number(0, _MOST_SECONDS))
+_TIMES = _whole(1, _MAX_TIMES)
+_SECONDS = _Kind(f"seconds, 0…{_MAX_SECONDS}", _number(0, _MAX_SECONDS))
 _STEP = _Kind("seconds, back where negative", _number(-1e12, 1e12))
 _RATE = _Kind("bytes per second, 1 or more", _number(1, 1e12))
 _MOMENT = _Kind(
@@ -121,21 +121,21 @@ def _fields(given: Mapping[str, Any], **kinds: tuple[_Kind, bool]) -> dict[str, 
     """Return the given fields, once each is known, of its kind, and none that is needed absent."""
     for name in given:
         if name not in kinds:
-            raise _Refused(400, f"expected {_listed(kinds)}, got {_shown(name)}")
+            raise _Refused(400, f"expected {_list_names(kinds)}, got {_show(name)}")
     for name, (kind, needed) in kinds.items():
         if name not in given:
             if needed:
                 raise _Refused(400, f"{name}: expected {kind.name}, got nothing")
         elif not kind.fits(given[name]):
-            raise _Refused(400, f"{name}: expected {kind.name}, got {_shown(given[name])}")
+            raise _Refused(400, f"{name}: expected {kind.name}, got {_show(given[name])}")
     return {name: given[name] for name in kinds if name in given}
 
 
-def _listed(names: Mapping[str, object] | tuple[str, ...]) -> str:
+def _list_names(names: Mapping[str, object] | tuple[str, ...]) -> str:
     return ", ".join(names) or "no field"
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}… ({len(text)} characters)"
 
@@ -148,9 +148,9 @@ def _json(request: Request) -> dict[str, Any]:
         value = json.loads(request.body)
     except (ValueError, RecursionError) as error:
         text = request.body.decode("utf-8", "replace")
-        raise _Refused(400, f"expected JSON, got {_shown(text)}: {error}") from None
+        raise _Refused(400, f"expected JSON, got {_show(text)}: {error}") from None
     if not isinstance(value, dict):
-        raise _Refused(400, f"expected a JSON object, got {_shown(value)}")
+        raise _Refused(400, f"expected a JSON object, got {_show(value)}")
     return value
 
 
@@ -197,9 +197,9 @@ def _reset(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 
 
 def _calls(endpoint: Endpoint, request: Request) -> dict[str, Any]:
-    given = _numbers(request, since=(_whole(0), False), limit=(_whole(1, _MOST_CALLS), False))
+    given = _numbers(request, since=(_whole(0), False), limit=(_whole(1, _MAX_CALLS), False))
     later = [call for call in endpoint.calls if call.number > given.get("since", 0)]
-    shown = later[: given.get("limit", _MOST_CALLS)]
+    shown = later[: given.get("limit", _MAX_CALLS)]
     return {
         "calls": [call_record(call, endpoint.secrets) for call in shown],
         "call_count": endpoint.call_count,
@@ -275,14 +275,14 @@ def _fault(given: Mapping[str, Any]) -> faults.Fault:
     name = given["name"]
     if name in faults.PLAIN:
         if given.get("argument") is not None:
-            got = _shown(given["argument"])
+            got = _show(given["argument"])
             raise _Refused(400, f"argument: expected none for {name}, got {got}")
         return faults.PLAIN[name]
     if name in _WITH_ARGUMENT:
         kind, make = _WITH_ARGUMENT[name]
         return make(*_fields(_only(given, "argument"), argument=(kind, True)).values())
-    known = _listed((*faults.PLAIN, *_WITH_ARGUMENT))
-    raise _Refused(400, f"name: expected one of {known}, got {_shown(name)}")
+    known = _list_names((*faults.PLAIN, *_WITH_ARGUMENT))
+    raise _Refused(400, f"name: expected one of {known}, got {_show(name)}")
 
 
 def _only(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -303,7 +303,7 @@ def _set_clock(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     else:
         step = timedelta(seconds=given["advance"])
         if not _EARLIEST - endpoint.now <= step <= _LATEST - endpoint.now:
-            got = _shown(given["advance"])
+            got = _show(given["advance"])
             raise _Refused(400, f"advance: expected seconds to a moment in {_YEARS}, got {got}")
         endpoint.advance_clock(step)
     return {"now": _iso(endpoint.now)}
@@ -356,13 +356,13 @@ class Control:
     def __call__(self, request: Request) -> Response:
         """Answer a request."""
         if request.target.startswith(PREFIX) and request.path[len(PREFIX) :][:1] in ("", "/"):
-            return self._controlled(request)
+            return self._answer_control(request)
         call = self.endpoint.call(request)
         if self._on_call is not None:
             self._on_call(call)
         return call.reply
 
-    def _controlled(self, request: Request) -> Response:
+    def _answer_control(self, request: Request) -> Response:
         path = request.path.removeprefix(PREFIX)
         try:
             self._guard(request)
@@ -382,19 +382,19 @@ class Control:
             name = ""
         if self._own_names_only and not is_loopback(name):
             raise _Refused(
-                403, f"Host: expected a name of this machine, such as localhost, got {_shown(host)}"
+                403, f"Host: expected a name of this machine, such as localhost, got {_show(host)}"
             )
         origin = request.header("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
-            raise _Refused(403, f"Origin: expected none, or {host}, got {_shown(origin)}")
+            raise _Refused(403, f"Origin: expected none, or {host}, got {_show(origin)}")
         if request.header("sec-fetch-site") not in (None, "same-origin", "none"):
             raise _Refused(403, "a page from elsewhere may not use the control interface")
 
     def _action(self, request: Request, path: str) -> _Action:
         methods = _ROUTES.get(path)
         if methods is None:
-            known = _listed(tuple(f"{PREFIX}{each}" for each in ("/", *_ROUTES)))
-            raise _Refused(404, f"expected one of {known}, got {_shown(request.path)}")
+            known = _list_names(tuple(f"{PREFIX}{each}" for each in ("/", *_ROUTES)))
+            raise _Refused(404, f"expected one of {known}, got {_show(request.path)}")
         wanted = "GET" if request.method == "HEAD" else request.method
         if wanted not in methods:
             raise _wrong_method(request, tuple(methods))
@@ -418,8 +418,8 @@ class Control:
 
 
 def _wrong_method(request: Request, allowed: tuple[str, ...]) -> _Refused:
-    listed = _listed(allowed)
-    return _Refused(405, f"expected {listed}, got {_shown(request.method)}", ("Allow", listed))
+    listed = _list_names(allowed)
+    return _Refused(405, f"expected {listed}, got {_show(request.method)}", ("Allow", listed))
 
 
 def _answer(status: int, value: Mapping[str, Any], *headers: tuple[str, str]) -> Response:

@@ -97,10 +97,10 @@ def _hash(text: str) -> str:
 
 def _text(text: object) -> str:
     """Return text for between tags and in attributes, cut where it is endless."""
-    return escape(visible(_cut(str(text))))
+    return escape(visible(_clip(str(text))))
 
 
-def _cut(text: str) -> str:
+def _clip(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     return f"{text[:_LONGEST]}… ({len(text)} characters)"
@@ -185,7 +185,7 @@ def _reasons(call: Call, record: dict[str, Any]) -> Iterator[str]:
             )
         if row is not None and row.advice:
             yield f"<p>What to do: {_text(row.advice)}</p>"
-        yield from _listed(
+        yield from _list_items(
             f"{p['path']}: expected {p['expected']}, got {p['got']} ({p['clause']})"
             for p in record["problems"]
         )
@@ -196,7 +196,7 @@ def _reasons(call: Call, record: dict[str, Any]) -> Iterator[str]:
         yield f"<p>The reply was spoilt on purpose: <code>{_text(record['fault'])}</code></p>"
     if record["warnings"]:
         yield "<h3>What the documentation leaves open</h3>"
-        yield from _listed(
+        yield from _list_items(
             f"{w['path']}: {w['detail']}: {w['text']} ({w['silence']})" for w in record["warnings"]
         )
 
@@ -206,7 +206,7 @@ def _source(source: str, contract: Contract) -> str:
     return _text(f"{source}: {title}" if title else source)
 
 
-def _listed(items: Iterable[str]) -> Iterator[str]:
+def _list_items(items: Iterable[str]) -> Iterator[str]:
     found = [f"<li>{_text(item)}</li>" for item in items]
     if found:
         yield f"<ul>{''.join(found)}</ul>"
@@ -225,4 +225,4 @@ def _parameters(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _pre(text: str) -> str:
-    return f"<pre>{escape(lines(_cut(text)))}</pre>"
+    return f"<pre>{escape(lines(_clip(text)))}</pre>"

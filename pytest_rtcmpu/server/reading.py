@@ -26,14 +26,14 @@ def _origin_form(method: str, target: str) -> str | None:
     return target if target.startswith("/") or (method, target) == ("OPTIONS", "*") else None
 
 
-def _decoded(name: bytes, value: bytes) -> tuple[str, str]:
+def _decode(name: bytes, value: bytes) -> tuple[str, str]:
     if len(name) + len(value) <= _SHORT:
-        return _short_decoded(name, value)
+        return _decode_short(name, value)
     return name.decode("latin-1"), value.decode("latin-1")
 
 
 @lru_cache(maxsize=512)  # a client sends the same fields with each request
-def _short_decoded(name: bytes, value: bytes) -> tuple[str, str]:
+def _decode_short(name: bytes, value: bytes) -> tuple[str, str]:
     return name.decode("latin-1"), value.decode("latin-1")
 
 
@@ -63,7 +63,7 @@ def request_of(event: h11.Request, body: bytes) -> Request | None:
     target = _origin_form(method, event.target.decode("latin-1"))
     if target is None:
         return None
-    headers = tuple([_decoded(*item) for item in event.headers.raw_items()])
+    headers = tuple([_decode(*item) for item in event.headers.raw_items()])
     return Request(method=method, target=target, headers=headers, body=body)
 
 

@@ -33,12 +33,12 @@ def call_record(call: Call, known: Secrets) -> dict[str, Any]:
         "request": {
             "method": request.method,
             "target": hide(request.path) + _query(request.target, secrets),
-            "headers": _named(request.headers, secrets),
+            "headers": _name_pairs(request.headers, secrets),
             "body": redact_query(body, secrets) if form else hide(body),
         },
         "signature": call.signature,
         "action": None if call.action is None else hide(call.action),
-        "parameters": _named(call.pairs, secrets),
+        "parameters": _name_pairs(call.pairs, secrets),
         "request_id": call.request_id,
         "code": call.code,
         "message": hide(call.message),
@@ -71,7 +71,7 @@ def call_record(call: Call, known: Secrets) -> dict[str, Any]:
         "fault": call.fault and hide(call.fault),
         "reply": {
             "http_status": reply.status,
-            "headers": _named(reply.headers, secrets),
+            "headers": _name_pairs(reply.headers, secrets),
             "body": hide(reply.body.decode("utf-8", "replace")),
         },
     }
@@ -82,7 +82,7 @@ def _query(target: str, secrets: Secrets) -> str:
     return mark + redact_query(query, secrets)
 
 
-def _named(pairs: tuple[tuple[str, str], ...], secrets: Secrets) -> list[list[str]]:
+def _name_pairs(pairs: tuple[tuple[str, str], ...], secrets: Secrets) -> list[list[str]]:
     return [
         [
             redact_everywhere(name, secrets),

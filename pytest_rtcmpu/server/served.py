@@ -14,7 +14,7 @@ from pytest_rtcmpu.server.control import Control
 from pytest_rtcmpu.server.http import Failure, Server
 from pytest_rtcmpu.values.redaction import redact_everywhere
 
-_MOST_WARNINGS = 100
+_MAX_WARNINGS = 100
 
 
 class ServedEndpoint(Endpoint):
@@ -38,7 +38,7 @@ class ServedEndpoint(Endpoint):
 
     def _take(self, warning: RTCMPUWarning) -> None:
         with self._given_lock:
-            if len(self._given) < _MOST_WARNINGS:
+            if len(self._given) < _MAX_WARNINGS:
                 self._given.append(warning)
 
     def take_warnings(self) -> list[RTCMPUWarning]:

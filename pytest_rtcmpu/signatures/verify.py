@@ -52,7 +52,7 @@ _SHORT = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Objection:
     """What is wrong with the form of a V3 request: a stable id, and a sentence (its ``str``)."""
 
     id: str
@@ -78,7 +78,7 @@ class Verdict:
     ok: bool
     string_to_sign: str = field(repr=False)
     expected: str = field(repr=False)
-    problem: Problem | None = None
+    problem: Objection | None = None
     canonical: str = field(repr=False, default="")
 
 
@@ -131,19 +131,19 @@ _SCHEME = "ACS3-HMAC-SHA256"
 _FIELDS = {"Credential", "SignedHeaders", "Signature"}
 
 
-def parse_authorization(value: str | None) -> Authorization | Problem:
+def parse_authorization(value: str | None) -> Authorization | Objection:
     """Take a V3 Authorization header apart, or say what is wrong with it."""
     # S4: "ACS3-HMAC-SHA256 Credential=<id>,SignedHeaders=<names;sorted>,Signature=<hex>". RFC 9110
     # 5.6.1 lets spaces stand around the commas of a list.
     if value is None:
-        return Problem("authorization-missing", "There is no Authorization header.")
+        return Objection("authorization-missing", "There is no Authorization header.")
     scheme, _, rest = value.strip().partition(" ")
     if scheme != _SCHEME:
-        return Problem("authorization-scheme", f"Authorization must begin with {_SCHEME}.")
+        return Objection("authorization-scheme", f"Authorization must begin with {_SCHEME}.")
     parts = [part.strip().partition("=") for part in rest.split(",")]
     fields = {name: text for name, _, text in parts}
     if len(parts) != len(fields) or set(fields) != _FIELDS or not all(fields.values()):
-        return Problem(
+        return Objection(
             "authorization-malformed",
             "Authorization must hold Credential=…,SignedHeaders=…,Signature=…, each once, none"
             " empty, separated by commas.",
@@ -164,16 +164,16 @@ def _values(request: Request) -> dict[str, str]:
 
 def _form_problem(
     values: dict[str, str], signed: tuple[str, ...], body_hash: str
-) -> Problem | None:
+) -> Objection | None:
     """Return the first breach of S4's rules on which headers are signed, and on the body's hash."""
     if list(signed) != sorted(set(signed)):
-        return Problem(
+        return Objection(
             "signed-headers-unsorted",
             f"SignedHeaders must be sorted, each name once: {';'.join(sorted(set(signed)))}.",
         )
     absent = [name for name in signed if name not in values]
     if absent:
-        return Problem(
+        return Objection(
             "signed-header-absent",
             f"SignedHeaders names headers that are not in the request: {', '.join(absent)}.",
         )
@@ -187,9 +187,11 @@ def _form_problem(
     if "host" not in values:
         unsigned.insert(0, "host")
     if unsigned:
-        return Problem("header-not-signed", f"These headers must be signed: {', '.join(unsigned)}.")
+        return Objection(
+            "header-not-signed", f"These headers must be signed: {', '.join(unsigned)}."
+        )
     if values.get("x-acs-content-sha256") != body_hash:
-        return Problem(
+        return Objection(
             "body-hash",
             f"x-acs-content-sha256 must be the body's SHA-256 in lower-case hex: {body_hash}.",
         )
@@ -209,7 +211,7 @@ def verify_v3(
     """
     secret = Secret(secret)
     parsed = authorization or parse_authorization(request.header("authorization"))
-    if isinstance(parsed, Problem):
+    if isinstance(parsed, Objection):
         return Verdict(False, "", "", parsed)
     values = _values(request)
     body_hash = hashlib.sha256(request.body).hexdigest()

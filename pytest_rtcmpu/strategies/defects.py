@@ -24,12 +24,12 @@ from pytest_rtcmpu.strategies.values import HOSTS, TWO_DIGITS, strategy_of
 _Wrong = st.SearchStrategy[str] | None
 
 
-def _sampled(values: Iterable[str]) -> _Wrong:
+def _sample(values: Iterable[str]) -> _Wrong:
     found = list(dict.fromkeys(values))
     return st.sampled_from(found) if found else None
 
 
-def _unlisted(contract: Contract, p: Parameter) -> _Wrong:
+def _not_in_list(contract: Contract, p: Parameter) -> _Wrong:
     """Neighbours of an enumeration's values."""
     if p.kind == "integer-enum":
         return _unlisted_integers(p)
@@ -42,7 +42,7 @@ def _unlisted(contract: Contract, p: Parameter) -> _Wrong:
             *(value.replace("_", "-"), value.replace("_", "")),
         )
     )
-    return _sampled(t for t in (*near, "a", "0", "null") if t and t.casefold() not in allowed)
+    return _sample(t for t in (*near, "a", "0", "null") if t and t.casefold() not in allowed)
 
 
 def _unlisted_integers(p: Parameter) -> _Wrong:
@@ -60,7 +60,7 @@ def _other_case(contract: Contract, p: Parameter) -> _Wrong:
     """A listed value in another letter case."""
     values = [str(row.value) for row in p.values]
     cased = (t for v in values for t in (v.lower(), v.upper(), v.swapcase(), v.capitalize()))
-    return _sampled(t for t in cased if t not in values)
+    return _sample(t for t in cased if t not in values)
 
 
 #: Texts that are no Integer in any reading: words, other notations, colours as CSS has them.
@@ -74,7 +74,7 @@ _ALWAYS = 8
 
 
 def _no_integer(contract: Contract, p: Parameter) -> _Wrong:
-    return _sampled(_NO_INTEGERS)
+    return _sample(_NO_INTEGERS)
 
 
 def _out_of_range(contract: Contract, p: Parameter) -> _Wrong:
@@ -116,7 +116,7 @@ def _not_absolute(contract: Contract, p: Parameter) -> _Wrong:
     """No scheme, no host or no path."""
     # A path of a lone slash is left alone: some will see an empty one, some will not.
     hosts = [host for host in HOSTS if ":" not in host]  # a:1/b would have the scheme a
-    return _sampled(
+    return _sample(
         [
             *("a", "/a", "/app/stream"),
             *(f"{host}{path}" for host in hosts for path in ("/a", "/app/stream")),
@@ -207,7 +207,7 @@ class WrongValues:
 
 #: Rules on one value, by the rule's name.
 WRONG_VALUES: Mapping[str, WrongValues] = {
-    "enum": WrongValues(examples=_unlisted_examples, strategy=_unlisted),
+    "enum": WrongValues(examples=_unlisted_examples, strategy=_not_in_list),
     "case": WrongValues(examples=_other_case_examples, strategy=_other_case),
     "integer": WrongValues(examples=_no_integer_examples, strategy=_no_integer),
     "range": WrongValues(examples=_out_of_range_examples, strategy=_out_of_range),
@@ -240,14 +240,14 @@ def _put(pairs: Pairs, spot: int, value: str | None) -> list[tuple[str, str]]:
 Spoil = Callable[[st.DrawFn, Pairs, Parameter, str], Pairs]
 
 
-def _replaced(
+def _replace(
     draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str, values: st.SearchStrategy[str]
 ) -> Pairs:
     spots = _spots(pairs, name)
     return _put(pairs, draw(st.sampled_from(spots)), draw(values))
 
 
-def _left_out(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
+def _leave_out(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
     spots = _spots(pairs, name)
     if p.bases:
         # An item with an empty value: missing or malformed? A list is left out as a whole.
@@ -255,7 +255,7 @@ def _left_out(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
     return _put(pairs, draw(st.sampled_from(spots)), draw(st.sampled_from((None, ""))))
 
 
-def _renumbered(pairs: Pairs, name: str, number: Callable[[int], int]) -> Pairs:
+def _renumber(pairs: Pairs, name: str, number: Callable[[int], int]) -> Pairs:
     renumbered = []
     for sent, value in pairs:
         head, dot, rest = sent.partition(".")
@@ -270,19 +270,19 @@ def _first_index(pairs: Pairs, name: str) -> int:
     return min(int(pairs[i][0].split(".")[1]) for i in _spots(pairs, name))
 
 
-def _moved(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
+def _move(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
     first = _first_index(pairs, name)
     wrong = [n for n in range(max(p.bases) + 3) if n not in p.bases]
     start = draw(st.sampled_from([*wrong, max(p.bases) + TWO_DIGITS]))
-    return _renumbered(pairs, name, lambda index: index - first + start)
+    return _renumber(pairs, name, lambda index: index - first + start)
 
 
-def _torn(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
+def _tear(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
     first = _first_index(pairs, name)
     count = len({pairs[i][0].split(".")[1] for i in _spots(pairs, name)})
     after = first + draw(st.integers(1, count - 1))
     by = draw(st.sampled_from((1, 2, TWO_DIGITS)))
-    return _renumbered(pairs, name, lambda index: index + by if index >= after else index)
+    return _renumber(pairs, name, lambda index: index + by if index >= after else index)
 
 
 _Examples = Iterator[tuple[str, Pairs]]
@@ -304,7 +304,7 @@ def _moved_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
         for count in (1, 2):
             pairs = with_items(contract, name, count)
             by = start - _first_index(pairs, name)
-            yield f"{name} from {start}, {count}", _renumbered(pairs, name, by.__add__)
+            yield f"{name} from {start}, {count}", _renumber(pairs, name, by.__add__)
 
 
 def _torn_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
@@ -315,7 +315,7 @@ def _torn_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
             indexes = (*range(base, base + count - 1), base + count - 1 + gap)
             moved = dict(enumerate(indexes, start=_first_index(pairs, name)))
             shown = ", ".join(map(str, indexes))
-            yield f"{name} at {shown}", _renumbered(pairs, name, moved.__getitem__)
+            yield f"{name} at {shown}", _renumber(pairs, name, moved.__getitem__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,9 +335,9 @@ class WrongForm:
 
 #: Rules on the form, by the rule's name.
 WRONG_FORMS: Mapping[str, WrongForm] = {
-    "required": WrongForm(examples=_left_out_examples, spoil=_left_out),
-    "base": WrongForm(examples=_moved_examples, spoil=_moved),
-    "gaps": WrongForm(examples=_torn_examples, spoil=_torn, items=2),
+    "required": WrongForm(examples=_left_out_examples, spoil=_leave_out),
+    "base": WrongForm(examples=_moved_examples, spoil=_move),
+    "gaps": WrongForm(examples=_torn_examples, spoil=_tear, items=2),
 }
 
 
@@ -348,7 +348,7 @@ def spoiling(contract: Contract, clause: Clause) -> Spoil | None:
         return WRONG_FORMS[rule].spoil
     if rule in WRONG_VALUES:
         values = WRONG_VALUES[rule].strategy(contract, contract.parameter(name))
-        return None if values is None else partial(_replaced, values=values)
+        return None if values is None else partial(_replace, values=values)
     return None  # a rule on the endpoint's state (``exists``)
 
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hypothesis import strategies as st
 
 from pytest_rtcmpu import wire
-from pytest_rtcmpu.contract import Clause, Contract
+from pytest_rtcmpu.contract import Clause, Contract, SignatureKind
 from pytest_rtcmpu.values.credentials import Secret
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Changes: TypeAlias = Mapping[str, Any]
 #: What is wrong, in words, and the changes that make it so.
 Defect: TypeAlias = tuple[str, Changes]
-Signature: TypeAlias = Literal["1.0", "v3"]
 
 # ------------------------------------------------------------------------ what a change is
 
@@ -231,7 +230,7 @@ class WrongEnvelope:
 
     examples: Callable[[Contract, str], Examples]
     strategy: Callable[[Contract, str], st.SearchStrategy[Defect]] | None = None
-    signatures: tuple[Signature, ...] = ("1.0", "v3")
+    signatures: tuple[SignatureKind, ...] = ("1.0", "v3")
 
     def defects(self, contract: Contract, name: str) -> st.SearchStrategy[Defect]:
         """Return the strategy of the defects."""

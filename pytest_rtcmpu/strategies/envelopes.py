@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from pytest_rtcmpu.contract import Clause, Contract
+from pytest_rtcmpu.contract import Clause, Contract, SignatureKind
 from pytest_rtcmpu.errors import APIError
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.rules import Pairs
 from pytest_rtcmpu.strategies.envelope_defects import (
     Changes,
     Defect,
-    Signature,
     changed,
     wrong_envelopes,
 )
@@ -48,7 +47,7 @@ class GatewayViolation:
     clause: str
     level: str
     what: str
-    signature: Signature
+    signature: SignatureKind
     parameter: str | None
     codes: frozenset[str]
     http_statuses: frozenset[int]
@@ -104,7 +103,7 @@ class GatewayViolation:
 
 
 def _violation_of(
-    contract: Contract, clause: Clause, signature: Signature
+    contract: Contract, clause: Clause, signature: SignatureKind
 ) -> Callable[[Defect], GatewayViolation]:
     def violation(defect: Defect) -> GatewayViolation:
         what, changes = defect
@@ -126,7 +125,7 @@ def _violation_of(
 
 @lru_cache(maxsize=64)
 def _gateway_violations(
-    contract: Contract, signature: Signature
+    contract: Contract, signature: SignatureKind
 ) -> Mapping[str, st.SearchStrategy[GatewayViolation]]:
     found = {}
     for clause, wrong in wrong_envelopes(contract):
@@ -137,7 +136,7 @@ def _gateway_violations(
 
 
 def gateway_violations(
-    signature: Signature = "1.0",
+    signature: SignatureKind = "1.0",
     *,
     contract: Contract | None = None,
     clauses: str | Iterable[str] | None = None,

@@ -34,7 +34,7 @@ ODD_TEXTS = (
     "é",
     "A-Z_a.z~0",
 )
-_MOST_BYTES_A_CHARACTER = 4
+_MAX_BYTES_A_CHARACTER = 4
 #: From here on an index has two digits, and a list sorted as text comes out in another order.
 TWO_DIGITS = 10
 
@@ -56,7 +56,7 @@ def _plain_alphabet(p: Parameter) -> str:
     return "".join(sorted(found, key=lambda c: (not c.islower(), not c.isupper(), c)))
 
 
-def _stripped(text: str) -> str:
+def _strip(text: str) -> str:
     """Without spaces at its ends: whether an endpoint trims values is nowhere said."""
     return text.strip(" ") or "a"
 
@@ -83,8 +83,8 @@ def _strings(contract: Contract, p: Parameter) -> st.SearchStrategy[str]:
     ]
     if p.generate.get("odd"):
         # Short enough however the length is counted.
-        most = max(1, longest // _MOST_BYTES_A_CHARACTER)
-        branches.append(st.text(_ODD_CHARACTERS, min_size=1, max_size=most).map(_stripped))
+        most = max(1, longest // _MAX_BYTES_A_CHARACTER)
+        branches.append(st.text(_ODD_CHARACTERS, min_size=1, max_size=most).map(_strip))
     return st.one_of(branches)
 
 
@@ -217,7 +217,7 @@ def _urls(contract: Contract, p: Parameter) -> st.SearchStrategy[str]:
 
     @st.composite
     def stream_urls(draw: st.DrawFn) -> str:
-        return draw(whole) or _stripped(draw(head) + draw(odd))
+        return draw(whole) or _strip(draw(head) + draw(odd))
 
     return stream_urls()
 

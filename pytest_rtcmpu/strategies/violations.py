@@ -91,7 +91,7 @@ class Violation:
         return f"<Violation {self.problem} → {codes}; made from {self.task}>"
 
 
-def _broken(
+def _violation_of(
     contract: Contract,
     clause: Clause,
     valid: st.SearchStrategy[StartMPUTask],
@@ -128,7 +128,7 @@ def _breaking(contract: Contract, clause: Clause) -> st.SearchStrategy[Violation
         needed[_LIST_FIELDS[top.kind]] = least
     elif top in foreign_parameters(contract):
         needed["others"] = top.name
-    return _broken(contract, clause, tasks_with(contract, **needed), spoil)
+    return _violation_of(contract, clause, tasks_with(contract, **needed), spoil)
 
 
 _LIST_FIELDS = {"integer-list": "layout_ids", "struct-list": "user_panes"}

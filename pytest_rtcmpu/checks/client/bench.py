@@ -22,7 +22,7 @@ from pytest_rtcmpu.checks.bench import (
 )
 from pytest_rtcmpu.checks.client.cases import documented, pairwise, plan_strategy
 from pytest_rtcmpu.checks.client.checks import client_checks
-from pytest_rtcmpu.checks.client.scenarios import Observation, Plan, Scenario, Sent
+from pytest_rtcmpu.checks.client.scenarios import Observation, ReplyPlan, Scenario, Sent
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
 from pytest_rtcmpu.checks.testees.protocol import Outcome, Testee
 from pytest_rtcmpu.contract import Contract
@@ -92,7 +92,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
         self._endpoint = Endpoint(
             [_KEY, _TEMPORARY_KEY], warn=lambda _: None, explain=False, contract=self.contract
         )
-        self._plan = Plan()
+        self._plan = ReplyPlan()
         self._arrived: list[Sent] = []
         self._nonces: set[tuple[str, str]] = set()
         self._hung = 0
@@ -269,7 +269,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
         @seed(self.settings.seed)
         @make_settings(self.settings.max_examples)
         @given(task=strategies.tasks(contract=self.contract), plan=plan_strategy(self.contract))
-        def run(task: Any, plan: Plan) -> None:
+        def run(task: Any, plan: ReplyPlan) -> None:
             scenario = Scenario(name="fuzz", params=cases.from_task(task), plan=plan)
             self._step("fuzz", None)
             self._hit("fuzz", self._observe("fuzz", scenario))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.client.scenarios import Plan, Scenario
+from pytest_rtcmpu.checks.client.scenarios import ReplyPlan, Scenario
 from pytest_rtcmpu.contract import Contract, ErrorRow
 
 # -------------------------------------------------------------------------- the cases of a client
@@ -31,34 +31,38 @@ def documented(contract: Contract) -> Iterator[Scenario]:
     yield Scenario(name=f"after {failed}", params=plain, after=failed)
 
 
-def failure(contract: Contract, row: ErrorRow) -> Plan:
+def failure(contract: Contract, row: ErrorRow) -> ReplyPlan:
     """Return the plan of a reply with a documented Code."""
     message = row.message
     if row.code in contract.rule("Signature", "verifies").codes:
         # "a real gateway appends …", and there are clients that rely on it.
         message += f"{contract.service.string_to_sign_suffix}GET&%2F&AppId%3Dapp1"
-    return Plan(kind="error", code=row.code, http_status=row.http_status, message=message)
+    return ReplyPlan(kind="error", code=row.code, http_status=row.http_status, message=message)
 
 
-def replies(contract: Contract) -> Iterator[tuple[str, Plan, str]]:
+def replies(contract: Contract) -> Iterator[tuple[str, ReplyPlan, str]]:
     """Yield (name, plan, clause it is about) for every documented reply and every unreadable one.
 
     The clause is empty where the Code or the RequestId that was sent tells it.
     """
     extra = {"Recommend": "https://api.example.com/?q=1", "HostId": contract.service.host}
-    yield "RequestId as S2 writes it", Plan(request_id="8906582E-6722-4A6F-B1C3-0A4E5F2C7D11"), ""
-    yield "extra fields", Plan(extra=extra), "reply.extra-fields"
-    yield "chunked", Plan(chunked=True), ""
+    yield (
+        "RequestId as S2 writes it",
+        ReplyPlan(request_id="8906582E-6722-4A6F-B1C3-0A4E5F2C7D11"),
+        "",
+    )
+    yield "extra fields", ReplyPlan(extra=extra), "reply.extra-fields"
+    yield "chunked", ReplyPlan(chunked=True), ""
     for code, rows in contract.errors_by_code.items():
         for status in dict.fromkeys(row.http_status for row in rows):
             yield f"{code} (HTTP {status})", failure(contract, contract.error(code, status)), ""
-    unknown = Plan(kind="error", code="Something.Unheard.Of", message="Nobody documents this.")
+    unknown = ReplyPlan(kind="error", code="Something.Unheard.Of", message="Nobody documents this.")
     for status in (200, 400, 500):
         yield f"an unknown Code (HTTP {status})", replace(unknown, http_status=status), ""
-    extra_error = Plan(kind="error", code="InternalError", http_status=500, extra=extra)
+    extra_error = ReplyPlan(kind="error", code="InternalError", http_status=500, extra=extra)
     yield "an error with extra fields", extra_error, "reply.extra-fields"
     for name, about, fault in SPOILT:
-        yield name, Plan(fault=fault), about
+        yield name, ReplyPlan(fault=fault), about
     error = contract.error("InternalError")
     refused = replace(failure(contract, error), fault="wrong_content_type")
     yield "an error as text/html", refused, "reply.content-type"
@@ -66,9 +70,9 @@ def replies(contract: Contract) -> Iterator[tuple[str, Plan, str]]:
     foreign = replace(failure(contract, error), message=error.meaning)
     yield "an error in Chinese", foreign, "reply.utf-8"
     for name, about, status, content_type, body in UNREADABLE:
-        plan = Plan(kind="body", http_status=status, content_type=content_type, body=body)
+        plan = ReplyPlan(kind="body", http_status=status, content_type=content_type, body=body)
         yield name, plan, about
-    yield "no reply", Plan(kind="never"), "reply.never"
+    yield "no reply", ReplyPlan(kind="never"), "reply.never"
 
 
 #: (name, clause, fault) of a reply that is spoilt on its way.
@@ -130,4 +134,4 @@ def plan_strategy(contract: Contract) -> Any:
     from hypothesis import strategies as st
 
     odd = [plan for _, plan, about in replies(contract) if not about]
-    return st.one_of(st.just(Plan()), st.just(Plan()), st.sampled_from(odd))
+    return st.one_of(st.just(ReplyPlan()), st.just(ReplyPlan()), st.sampled_from(odd))

@@ -197,13 +197,13 @@ def client_checks(contract: Contract) -> tuple[Check[Observation], ...]:
     task_id = contract.parameter("TaskId")
     own["task-id.name"] = Check(clause="task-id.name", judge=first_name(task_id))
     return tuple(
-        own.get(clause.id) or Check(clause=clause.id, judge=_derived(clause, contract))
+        own.get(clause.id) or Check(clause=clause.id, judge=_derive(clause, contract))
         for clause in contract.clauses
         if "client" in clause.subjects
     )
 
 
-def _derived(clause: Clause, contract: Contract) -> Judge:
+def _derive(clause: Clause, contract: Contract) -> Judge:
     """The judge of a clause by its rule; the endpoint's own diagnosis knows the envelope's."""
     top = str(clause.parameter).partition(".")[0]
     make = _BY_RULE.get(str(clause.rule))

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.client.cases import failure
-from pytest_rtcmpu.checks.client.scenarios import Plan, Scenario
+from pytest_rtcmpu.checks.client.scenarios import ReplyPlan, Scenario
 from pytest_rtcmpu.checks.machines import APPS, TASKS, run_machine
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def client_machine(bench: ClientBench) -> None:
         @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
         def start(self, app: str, task: str) -> None:
             params = {**plain, "AppId": app, "TaskId": task}
-            self.observe(Scenario(name="start", params=params, plan=Plan(kind="natural")))
+            self.observe(Scenario(name="start", params=params, plan=ReplyPlan(kind="natural")))
 
         @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS), pairs=st.sampled_from(breaches))  # fmt: skip  # noqa: E501
         def start_wrongly(self, app: str, task: str, pairs: list[tuple[str, str]]) -> None:
@@ -42,7 +42,7 @@ def client_machine(bench: ClientBench) -> None:
             wrong = dict(pairs)
             params |= {n: wrong[n] for n in params if n in wrong and n not in ("AppId", "TaskId")}
             scenario = Scenario(
-                name="wrong start", params=params, plan=Plan(kind="natural"), valid=False
+                name="wrong start", params=params, plan=ReplyPlan(kind="natural"), valid=False
             )
             self.observe(scenario)
 

@@ -15,11 +15,11 @@ from pytest_rtcmpu.rules import Problem
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.messages import Response
 
-Kind = Literal["success", "natural", "error", "body", "never"]
+ReplyKind = Literal["success", "natural", "error", "body", "never"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ReplyPlan:
     """What the server answers, whatever the request.
 
     kind: ``success`` – a RequestId; ``natural`` – what the endpoint says; ``error`` – a Code;
@@ -27,7 +27,7 @@ class Plan:
     fault: the name of one of ``faults.PLAIN`` that spoils it, or ``trickle``.
     """
 
-    kind: Kind = "success"
+    kind: ReplyKind = "success"
     request_id: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     chunked: bool = False
@@ -52,7 +52,7 @@ class Scenario:
 
     name: str
     params: Mapping[str, Any]
-    plan: Plan = Plan()
+    plan: ReplyPlan = ReplyPlan()
     about: str = ""
     after: str = ""
     valid: bool = True

@@ -18,8 +18,8 @@ from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
 from pytest_rtcmpu.checks.endpoint.race import PATIENCE, race
 from pytest_rtcmpu.checks.endpoint.scenarios import (
-    Answer,
     Observation,
+    ReadReply,
     Scenario,
     Step,
     read,
@@ -112,17 +112,17 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     # ------------------------------------------------------------------------------ one scenario
 
-    def _named(self, value: str) -> str:
+    def _fill_in(self, value: str) -> str:
         if not value.startswith("@"):
             return value
         if value.startswith("@upper:"):
-            return self._named(f"@{value.removeprefix('@upper:')}").upper()
+            return self._fill_in(f"@{value.removeprefix('@upper:')}").upper()
         if value not in self._names:
             self._names[value] = self.unique(value[1:].partition(":")[0])
         return self._names[value]
 
     def _prepare(self, step: Step) -> Request:
-        pairs = [(name, self._named(value)) for name, value in (*step.pairs, *step.also)]
+        pairs = [(name, self._fill_in(value)) for name, value in (*step.pairs, *step.also)]
 
         def envelope(plain: Envelope) -> Envelope:
             sent = replace(
@@ -134,7 +134,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
                 headers=tuple(step.headers),
             )
             named = {
-                name: self._named(value) if isinstance(value, str) else value
+                name: self._fill_in(value) if isinstance(value, str) else value
                 for name, value in step.envelope.items()
             }
             return changed(sent, named, self.contract)
@@ -145,7 +145,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
     def _redact(self, text: str) -> str:
         return redact_all(text, self._credentials)
 
-    def _send(self, step: Step, request: Request) -> tuple[Answer | None, str]:
+    def _send(self, step: Step, request: Request) -> tuple[ReadReply | None, str]:
         try:
             response = self._clients[step.signature].exchange(request)
         except TransportError as error:
@@ -175,7 +175,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         return self._judge_step(phase, scenario, request, answer, failure, existed=existed)
 
     def _key(self, step: Step) -> tuple[str, str]:
-        named = {name: self._named(value) for name, value in step.pairs}
+        named = {name: self._fill_in(value) for name, value in step.pairs}
         return named.get("AppId", ""), named.get("TaskId") or named.get("TaskID") or ""
 
     def _judge_step(
@@ -183,7 +183,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         phase: Phase,
         scenario: Scenario,
         request: Request,
-        answer: Answer | None,
+        answer: ReadReply | None,
         failure: str,
         *,
         existed: bool,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.checks.bench import Breach
-from pytest_rtcmpu.checks.endpoint.scenarios import Answer, Judge, Observation, Step
+from pytest_rtcmpu.checks.endpoint.scenarios import Judge, Observation, ReadReply, Step
 from pytest_rtcmpu.checks.nearest import absent
 from pytest_rtcmpu.contract import ErrorRow
 
@@ -28,7 +28,7 @@ def answered_as_expected(clause: str) -> Judge:
         if o.winners is not None or clause not in (expect.clause, expect.code_clause):
             return None
         if not expect.codes:
-            return _accepted(o)
+            return _judge_acceptance(o)
         if expect.clause != expect.code_clause:
             refused = o.answer is not None and o.answer.code is not None
             if clause == expect.code_clause:
@@ -40,7 +40,7 @@ def answered_as_expected(clause: str) -> Judge:
     return judge
 
 
-def _accepted(o: Observation) -> list[Breach]:
+def _judge_acceptance(o: Observation) -> list[Breach]:
     if o.answer is not None and o.answer.success:
         return []
     return [Breach(expected="success: HTTP 2xx, a RequestId and no Code of a failure", got=o.got)]
@@ -140,7 +140,7 @@ def in_syntax(clause: str, applies: Callable[[Step], str]) -> Judge:
     return judge
 
 
-def _excerpt(answer: Answer) -> str:
+def _excerpt(answer: ReadReply) -> str:
     return f"HTTP {answer.response.status}, body {answer.body[:120]!r}"
 
 
@@ -158,7 +158,7 @@ def readable(syntax: str) -> Judge:
     return judge
 
 
-def _shape(o: Observation, answer: Answer) -> list[Breach]:
+def _shape(o: Observation, answer: ReadReply) -> list[Breach]:
     """XML's root says what it is: S2 111550, ``<Error>`` for a failure and only for one."""
     if answer.syntax != "XML":
         return []
@@ -227,7 +227,7 @@ def charset_is_utf_8(o: Observation) -> Iterable[Breach] | None:
     return []
 
 
-def _content_type(answer: Answer) -> str:
+def _content_type(answer: ReadReply) -> str:
     return answer.response.header("content-type") or ""
 
 

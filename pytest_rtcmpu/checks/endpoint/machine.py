@@ -51,7 +51,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
             self.used.add(self.nonces + 1)
             self.observe(
                 Step(
-                    pairs=_named(cases.plain(contract), app, task),
+                    pairs=_name(cases.plain(contract), app, task),
                     signature=signature,
                     envelope={"nonce": self.nonce()},
                     expect=expect,
@@ -80,7 +80,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
             """A bad signature uses no nonce up, and starts nothing."""
             self.observe(
                 Step(
-                    pairs=_named(cases.plain(contract), app, task),
+                    pairs=_name(cases.plain(contract), app, task),
                     envelope={"nonce": self.nonce(), "tamper": "first"},
                     expect=Expect.refused(contract, "signature.mismatch"),
                 )
@@ -105,7 +105,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 self.used.add(number)
             self.observe(
                 Step(
-                    pairs=_named(cases.plain(contract), app, task),
+                    pairs=_name(cases.plain(contract), app, task),
                     envelope={"nonce": f"@nonce:{number}"},
                     expect=expect,
                 )
@@ -121,6 +121,6 @@ def _rename(name: str, value: str, app: str, task: str) -> str:
     return {"AppId": f"@app:{app}", "TaskId": f"@task:{task}"}.get(name, value)
 
 
-def _named(params: dict[str, Any], app: str, task: str) -> tuple[tuple[str, str], ...]:
+def _name(params: dict[str, Any], app: str, task: str) -> tuple[tuple[str, str], ...]:
     named = {**params, "AppId": f"@app:{app}", "TaskId": f"@task:{task}"}
     return tuple(cases.to_pairs(named))

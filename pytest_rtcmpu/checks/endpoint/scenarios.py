@@ -79,7 +79,7 @@ class Scenario:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ReadReply:
     """A reply, read: ``problem`` says why it could not be read.
 
     body: what it holds, decompressed.
@@ -140,7 +140,7 @@ class Observation:
     """One step, and what answered it; ``failure`` where nothing did."""
 
     step: Step
-    answer: Answer | None
+    answer: ReadReply | None
     failure: str
     request: Request
     contract: Contract
@@ -160,12 +160,12 @@ class Observation:
 Judge = Callable[[Observation], Judgement]
 
 
-def read(response: Response, contract: Contract) -> Answer:
+def read(response: Response, contract: Contract) -> ReadReply:
     """Read a reply, whatever it is."""
-    body = _decompressed(response)
+    body = _decompress(response)
     start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     syntax = cast(Any, "XML" if start == b"<" else "JSON" if start in (b"{", b"[") else "")
-    answer = Answer(response=response, syntax=syntax, fields={}, body=body)
+    answer = ReadReply(response=response, syntax=syntax, fields={}, body=body)
     try:
         return replace(answer, fields=wire.decode_reply(body, action=contract.service.action))
     except UnreadableReply as error:
@@ -183,7 +183,7 @@ _SUCCESSES = ("200", "OK", "SUCCESS")
 _TRAILING_COMMA = re.compile(rb",\s*(\}\s*)$")
 
 
-def _decompressed(response: Response) -> bytes:
+def _decompress(response: Response) -> bytes:
     """The body as it was before it was compressed, where a client has not done so already."""
     with suppress(zlib.error):
         if response.body[:2] == b"\x1f\x8b":

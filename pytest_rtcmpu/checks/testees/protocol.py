@@ -185,8 +185,8 @@ def called(
     try:
         answer = function(params, endpoint=endpoint, credentials=credentials, timeout=timeout)
     except Exception as error:
-        return _raised(error)
-    return _returned(answer)
+        return _read_exception(error)
+    return _read_return(answer)
 
 
 def load_callable(name: str) -> CallableTestee:
@@ -245,7 +245,7 @@ def _expect_callable(function: object, target: str) -> None:
         ) from None
 
 
-def _returned(answer: object) -> Outcome:
+def _read_return(answer: object) -> Outcome:
     if isinstance(answer, str) and answer:
         return Outcome(kind="request_id", request_id=str(answer))
     if inspect.iscoroutine(answer):
@@ -255,7 +255,7 @@ def _returned(answer: object) -> Outcome:
     )
 
 
-def _raised(error: Exception) -> Outcome:
+def _read_exception(error: Exception) -> Outcome:
     status = _attribute(error, int, "http_status", "status_code")
     return Outcome(
         kind="error",

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.checks.testees.protocol import Testee
 
 #: How a target is reached. ``test`` is a class in somebody's tests, which only pytest can run.
-Kind = Literal["callable", "command", "url", "own", "test"]
+TargetKind = Literal["callable", "command", "url", "own", "test"]
 
-OPTIONS: Mapping[Kind, str] = {
+OPTIONS: Mapping[TargetKind, str] = {
     "callable": "--rtcmpu-client",
     "command": "--rtcmpu-client-command",
     "url": "--rtcmpu-endpoint",
@@ -35,7 +35,7 @@ class Target:
     """One client or endpoint to check. ``name`` is how its user named it."""
 
     subject: Subject
-    kind: Kind
+    kind: TargetKind
     name: str
 
     @property
@@ -96,7 +96,7 @@ def command_target(command: str | Sequence[str]) -> Target:
 
 def endpoint_target(name: str) -> Target:
     """Return an endpoint at a URL, or the package's own by the name of its class."""
-    kind: Kind = "own" if name == OWN_ENDPOINT else "url"
+    kind: TargetKind = "own" if name == OWN_ENDPOINT else "url"
     return Target(subject="endpoint", kind=kind, name=name)
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from itertools import chain
 from urllib.parse import unquote, unquote_plus
 
+from pytest_rtcmpu.contract import SignatureKind
 from pytest_rtcmpu.signatures.autopsy.encoders import (
     AS_IS,
     RIGHT,
@@ -20,12 +21,11 @@ from pytest_rtcmpu.signatures.autopsy.encoders import (
     who_does,
 )
 from pytest_rtcmpu.signatures.autopsy.plan import (
-    Case,
     Cause,
+    Evidence,
     Found,
-    Kind,
     Mistake,
-    Plan,
+    Signing,
     Variant,
     by_name,
     each,
@@ -137,7 +137,7 @@ def _as(names: Iterable[str]) -> str:
     return f" (as {' and '.join(shown)} {'do' if len(shown) > 1 else 'does'})" if shown else ""
 
 
-def _merged(one: Difference, other: Difference) -> Difference:
+def _merge(one: Difference, other: Difference) -> Difference:
     return Difference(
         raw="".join(sorted({*one.raw, *other.raw})),
         escaped="".join(sorted({*one.escaped, *other.escaped})),
@@ -179,7 +179,7 @@ def _deviations(d: Difference, encoder: Encoder, who: tuple[str, ...]) -> Iterat
         yield sentence("lower-case-hex")
 
 
-def _what_differs(plan: Plan, encode: Encoder, again: Encoder, path: str) -> tuple[Cause, ...]:
+def _what_differs(plan: Signing, encode: Encoder, again: Encoder, path: str) -> tuple[Cause, ...]:
     texts = [text for pair in plan.pairs for text in pair]
     causes: list[Cause] = []
     inner, outer = Difference(), Difference()
@@ -193,7 +193,7 @@ def _what_differs(plan: Plan, encode: Encoder, again: Encoder, path: str) -> tup
     elif again is not RIGHT:
         outer = difference(again, [plan.but(encode=encode, again=AS_IS).query()])
     encoder = again if encode in (RIGHT, AS_IS) else encode
-    both = _merged(inner, outer)
+    both = _merge(inner, outer)
     who = who_does(encode, texts) if inner != Difference() else ()
     causes[:0] = _deviations(both, encoder, who)
     if plan.headers is None and path != "%2F":
@@ -219,12 +219,12 @@ class Encoding:
     places: Callable[[Encoder], Iterable[tuple[Encoder, Encoder, str]]]
     of_libraries: bool = True
     pairs_up: bool = True
-    kinds: tuple[Kind, ...] = ("1.0", "v3")
+    kinds: tuple[SignatureKind, ...] = ("1.0", "v3")
     rare: bool = False
     of_key: bool = False
     stage: str = "encoded"
 
-    def found(self, case: Case, plan: Plan) -> Iterator[Found]:
+    def found(self, case: Evidence, plan: Signing) -> Iterator[Found]:
         """Return the plan with each encoder in its places, and what differs by it."""
         if case.kind not in self.kinds:
             return
@@ -281,7 +281,7 @@ def _read(raw: tuple[Pair, ...], charset: str) -> tuple[Pair, ...] | None:
         return None
 
 
-def _charsets(case: Case, plan: Plan) -> Iterator[Variant]:
+def _charsets(case: Evidence, plan: Signing) -> Iterator[Variant]:
     texts = [text for pair in chain(plan.pairs, case.raw) for text in pair]
     if all(text.isascii() and "%" not in text for text in texts):
         return
@@ -298,13 +298,13 @@ def _charsets(case: Case, plan: Plan) -> Iterator[Variant]:
     yield from map_pairs(mangle, "UTF-8 taken for Latin-1 and encoded again")(case, plan)
 
 
-def _normal_forms(case: Case, plan: Plan) -> Iterator[Variant]:
+def _normal_forms(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
         change = partial(unicodedata.normalize, form)
         yield from map_pairs(in_both(change), form)(case, plan)
 
 
-def _double_encoding(case: Case, plan: Plan) -> Iterator[Variant]:
+def _double_encoding(case: Evidence, plan: Signing) -> Iterator[Variant]:
     if plan.encode.times != 1 or plan.again.times != 1:
         return
     twice = changed(plan.encode, times=2)
@@ -317,7 +317,7 @@ def _double_encoding(case: Case, plan: Plan) -> Iterator[Variant]:
         yield plan.but(again=changed(plan.again, times=3)), "the whole query twice more"
 
 
-def _whole_query(case: Case, plan: Plan) -> Iterator[Variant]:
+def _whole_query(case: Evidence, plan: Signing) -> Iterator[Variant]:
     if case.kind == "v3":
         query = RIGHT(plan.query())
         yield (
@@ -330,12 +330,12 @@ def _name(pair: tuple[str, str]) -> str:
     return pair[0]
 
 
-def _as_on_the_wire(case: Case, plan: Plan) -> Iterator[Variant]:
+def _as_on_the_wire(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for order in (by_name, lambda pairs, encode: pairs):
         yield plan.but(pairs=case.raw, encode=AS_IS, order=order), ""
 
 
-def _plus_sent_raw(case: Case, plan: Plan) -> list[Variant]:
+def _plus_sent_raw(case: Evidence, plan: Signing) -> list[Variant]:
     texts = [text for pair in case.raw for text in pair]
     # Whoever writes a "+" as %2B elsewhere means a space by it here.
     if not any("+" in text for text in texts) or any("%2b" in text.lower() for text in texts):

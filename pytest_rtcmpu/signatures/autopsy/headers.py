@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote
 
 from pytest_rtcmpu.contract import load
 from pytest_rtcmpu.signatures.autopsy.plan import (
-    Case,
+    Evidence,
     Mistake,
-    Plan,
+    Signing,
     Variant,
     each,
     hash_line,
@@ -33,12 +33,12 @@ def _names_of(lines: Iterable[Pair]) -> str:
     return ";".join(name for name, _ in lines)
 
 
-def _lines(case: Case, order: Iterable[str], **how: bool) -> tuple[Pair, ...]:
+def _lines(case: Evidence, order: Iterable[str], **how: bool) -> tuple[Pair, ...]:
     lines = case.signed_lines(**how)
     return tuple(lines[name] for name in order)
 
 
-def _unsorted_headers(case: Case, plan: Plan) -> Iterator[Variant]:
+def _unsorted_headers(case: Evidence, plan: Signing) -> Iterator[Variant]:
     if case.authorization:
         listed = case.authorization.signed_headers
         sent = dict.fromkeys(name.lower() for name, _ in case.request.headers)
@@ -52,7 +52,7 @@ def _unsorted_headers(case: Case, plan: Plan) -> Iterator[Variant]:
             yield plan.but(names=names), ""
 
 
-def _names_as_sent(case: Case, plan: Plan) -> Iterator[Variant]:
+def _names_as_sent(case: Evidence, plan: Signing) -> Iterator[Variant]:
     names = sorted(case.signed_lines())
     lines = _lines(case, names, lower=False)
     # Whoever writes names in capitals may have them so in the code and not on the wire.
@@ -64,7 +64,7 @@ def _names_as_sent(case: Case, plan: Plan) -> Iterator[Variant]:
             yield plan.but(names=_names_of(block)), ""
 
 
-def _untrimmed(case: Case, plan: Plan) -> Iterator[Variant]:
+def _untrimmed(case: Evidence, plan: Signing) -> Iterator[Variant]:
     names = sorted(case.signed_lines())
     yield plan.but(headers=_lines(case, names, trim=False)), ""
     for before, after in ((" ", ""), ("", " "), (" ", " "), ("", "\r")):
@@ -72,7 +72,7 @@ def _untrimmed(case: Case, plan: Plan) -> Iterator[Variant]:
         yield plan.but(headers=lines), ""
 
 
-def _header_left_out(case: Case, plan: Plan) -> Iterator[Variant]:
+def _header_left_out(case: Evidence, plan: Signing) -> Iterator[Variant]:
     lines = plan.headers or ()
     for name, _ in lines:
         kept = tuple(line for line in lines if line[0] != name)
@@ -87,7 +87,7 @@ def _header_left_out(case: Case, plan: Plan) -> Iterator[Variant]:
         )
 
 
-def _header_added(case: Case, plan: Plan) -> Iterator[Variant]:
+def _header_added(case: Evidence, plan: Signing) -> Iterator[Variant]:
     lines = plan.headers or ()
     present = {name for name, _ in lines}
     sent = {name.lower(): value.strip() for name, value in case.request.headers}
@@ -107,7 +107,7 @@ def _header_added(case: Case, plan: Plan) -> Iterator[Variant]:
             yield plan.but(headers=more), detail
 
 
-def _other_header_values(case: Case, name: str, value: str) -> Iterator[str]:
+def _other_header_values(case: Evidence, name: str, value: str) -> Iterator[str]:
     yield from case.candidates.get(name, ())
     if name == "host":
         host = re.sub(":[0-9]+$", "", value)
@@ -133,7 +133,7 @@ def _other_header_values(case: Case, name: str, value: str) -> Iterator[str]:
                     "application/json;charset=utf-8")  # fmt: skip
 
 
-def _changed_headers(case: Case, plan: Plan) -> Iterator[Variant]:
+def _changed_headers(case: Evidence, plan: Signing) -> Iterator[Variant]:
     lines = plan.headers or ()
     for at, (name, value) in enumerate(lines):
         for other in dict.fromkeys(_other_header_values(case, name, value)):
@@ -144,7 +144,7 @@ def _changed_headers(case: Case, plan: Plan) -> Iterator[Variant]:
                 yield plan.but(headers=changed), detail
 
 
-def _repeated_headers(case: Case, plan: Plan) -> Iterator[Variant]:
+def _repeated_headers(case: Evidence, plan: Signing) -> Iterator[Variant]:
     """A header sent twice, of which one value was signed, or both in another order or form."""
     lines = plan.headers or ()
     for at, (name, _) in enumerate(lines):
@@ -157,7 +157,7 @@ def _repeated_headers(case: Case, plan: Plan) -> Iterator[Variant]:
                 )
 
 
-def _all_header_values(case: Case, plan: Plan) -> Iterator[Variant]:
+def _all_header_values(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for called, change in (("in small letters", str.lower), ("percent-encoded", _quoted),
                            ("decoded", unquote), ("without any space", _spaceless)):  # fmt: skip
         changed = tuple((name, change(value)) for name, value in plan.headers or ())
@@ -212,7 +212,7 @@ def _raw_hash(canonical: bytes) -> bytes:
     return f"{_SCHEME}\n".encode() + bytes.fromhex(sha256(canonical))
 
 
-def _other_bodies(case: Case, plan: Plan) -> Iterator[Variant]:
+def _other_bodies(case: Evidence, plan: Signing) -> Iterator[Variant]:
     body = case.request.body
     text = body.decode("utf-8", "replace")
     others = {body.strip(), body + b"\n", text.encode("utf-16-le"), body.replace(b"\n", b"\r\n"),
@@ -238,14 +238,14 @@ def _other_bodies(case: Case, plan: Plan) -> Iterator[Variant]:
         yield plan.but(payload=sha256(other)), ""
 
 
-def _sent_hash(case: Case, plan: Plan) -> Iterator[Variant]:
+def _sent_hash(case: Evidence, plan: Signing) -> Iterator[Variant]:
     sent = case.request.header("x-acs-content-sha256")
     # The same in other letters is that, and no other body's.
     if sent is not None and sent.strip().lower() != plan.payload:
         yield plan.but(payload=sent.strip()), ""
 
 
-def _upper_hashes(case: Case, plan: Plan) -> Iterator[Variant]:
+def _upper_hashes(case: Evidence, plan: Signing) -> Iterator[Variant]:
     upper = plan.payload.upper()
     line = partial(_line, _SCHEME, True, "\n")
     lines = tuple(

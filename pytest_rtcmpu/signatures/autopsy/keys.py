@@ -9,10 +9,10 @@ from functools import partial
 from urllib.parse import quote, quote_plus
 
 from pytest_rtcmpu.signatures.autopsy.plan import (
-    Case,
     Deviate,
+    Evidence,
     Mistake,
-    Plan,
+    Signing,
     Variant,
     bare_key,
     each,
@@ -33,7 +33,7 @@ def _respelt(change: Respell, key: Callable[[Secret], bytes], secret: Secret) ->
 def _respell(**changes: Respell) -> Deviate:
     """Deviate by changing the secret; ``_`` in a name reads as a space."""
 
-    def deviate(case: Case, plan: Plan) -> Iterator[Variant]:
+    def deviate(case: Evidence, plan: Signing) -> Iterator[Variant]:
         for detail, change in changes.items():
             yield plan.but(key=partial(_respelt, change, plan.key)), detail.replace("_", " ")
 
@@ -51,7 +51,7 @@ def _put(before: str, after: str, text: str) -> str:
     return f"{before}{text}{after}"
 
 
-def _around_secret(case: Case, plan: Plan) -> Iterator[Variant]:
+def _around_secret(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for text, called in INVISIBLE.items():
         for before, after, where in (("", text, "after it"), (text, "", "before it"),
                                      (text, text, "around it")):  # fmt: skip
@@ -59,7 +59,7 @@ def _around_secret(case: Case, plan: Plan) -> Iterator[Variant]:
             yield plan.but(key=key), f"{called} {where}"
 
 
-def _around_key(case: Case, plan: Plan) -> Iterator[Variant]:
+def _around_key(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for text, called in INVISIBLE.items():
         tail = text.encode()
         yield plan.but(key=partial(_ended, plan.key, b"", tail)), f"{called} after it"
@@ -76,7 +76,7 @@ def _instead(value: str, text: str) -> str:
     return value
 
 
-def _no_secret(case: Case, plan: Plan) -> Iterator[Variant]:
+def _no_secret(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for value, called in (
         ("", "an empty AccessKeySecret"),
         *((word, f'"{word}" for an AccessKeySecret')
@@ -86,12 +86,12 @@ def _no_secret(case: Case, plan: Plan) -> Iterator[Variant]:
         yield plan.but(key=partial(_respelt, partial(_instead, value), plan.key)), called
 
 
-def _id_as_secret(case: Case, plan: Plan) -> list[Variant]:
+def _id_as_secret(case: Evidence, plan: Signing) -> list[Variant]:
     change = partial(_instead, case.access_key_id)
     return [(plan.but(key=partial(_respelt, change, plan.key)), "")]
 
 
-def _id_and_secret(case: Case, plan: Plan) -> Iterator[Variant]:
+def _id_and_secret(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for gap in ("", ":", "&"):
         change = partial(_put, f"{case.access_key_id}{gap}", "")
         yield (
@@ -119,7 +119,7 @@ def _hashed_key(name: str, key: Callable[[Secret], bytes], secret: Secret) -> by
     return hashlib.new(name, key(secret)).digest()
 
 
-def _hashed_keys(case: Case, plan: Plan) -> Iterator[Variant]:
+def _hashed_keys(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for name in ("md5", "sha1", "sha256"):
         key = partial(_hashed_key, name, plan.key)
         yield plan.but(key=key), f"as its {name.upper()}"
@@ -138,7 +138,7 @@ def _line(name: str, canonical: bytes) -> bytes:
     return f"ACS3-HMAC-SHA256\n{hashlib.new(name, canonical).hexdigest()}".encode()
 
 
-def _hash_deviations(case: Case, plan: Plan) -> Iterator[Variant]:
+def _hash_deviations(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for name in _available():
         label = name.upper()
         yield plan.but(digest=partial(keyed, name)), f"HMAC-{label}"
@@ -152,7 +152,7 @@ def _no_hmac(name: str, swap: bool, key: bytes, message: bytes) -> bytes:
     return hashlib.new(name, message + key if swap else key + message).digest()
 
 
-def _bare_hash(case: Case, plan: Plan) -> Iterator[Variant]:
+def _bare_hash(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for name in ("sha1", "sha256", "md5") if case.kind == "1.0" else ("sha256", "sha1", "md5"):
         label = f"{name.upper()} of key and text"
         for swap in (False, True):
@@ -169,7 +169,7 @@ def _other_way(digest: Callable[[bytes, bytes], bytes], key: bytes, message: byt
     return digest(message, key)
 
 
-def _swapped(case: Case, plan: Plan) -> list[Variant]:
+def _swapped(case: Evidence, plan: Signing) -> list[Variant]:
     return [(plan.but(digest=partial(_other_way, plan.digest)), "")]
 
 
@@ -183,7 +183,7 @@ def _hash_first(name: str, hex: bool, digest: Callable[[bytes, bytes], bytes],
     return digest(key, hashed.hexdigest().encode() if hex else hashed.digest())
 
 
-def _digested_twice(case: Case, plan: Plan) -> Iterator[Variant]:
+def _digested_twice(case: Evidence, plan: Signing) -> Iterator[Variant]:
     yield plan.but(digest=partial(_twice, plan.digest)), "took the HMAC of an HMAC"
     if case.kind == "1.0":
         for name in ("sha1", "sha256", "md5"):

@@ -7,15 +7,13 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Literal
 from urllib.parse import parse_qsl
 
+from pytest_rtcmpu.contract import SignatureKind
 from pytest_rtcmpu.signatures.autopsy.encoders import AS_IS, RIGHT, Encoder
 from pytest_rtcmpu.signatures.verify import Authorization, Pair
 from pytest_rtcmpu.values.credentials import REDACTED, Secret
 from pytest_rtcmpu.values.messages import Request
-
-Kind = Literal["1.0", "v3"]
 
 #: What is carried in the open but must not be shown, in lower case.
 SENSITIVE = frozenset({"securitytoken", "x-acs-security-token"})
@@ -117,7 +115,7 @@ HMAC_SHA256 = partial(keyed, "sha256")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Signing:
     """How to make a signature: the values and functions of every stage."""
 
     pairs: tuple[Pair, ...]
@@ -145,9 +143,9 @@ class Plan:
     block: Callable[[tuple[Pair, ...]], str] = header_block
     hashed: Callable[[bytes], bytes] = same
 
-    def but(self, **changes: object) -> Plan:
+    def but(self, **changes: object) -> Signing:
         """Return this plan with some fields changed: what ``replace`` does, in a tenth the time."""
-        plan = object.__new__(Plan)
+        plan = object.__new__(Signing)
         plan.__dict__.update(self.__dict__)
         plan.__dict__.update(changes)
         return plan
@@ -180,14 +178,14 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class Evidence:
     """The request as it came, taken apart once.
 
     Attributes:
         candidates: by name of a parameter or header, values that it may have had when signed.
     """
 
-    kind: Kind
+    kind: SignatureKind
     request: Request
     pairs: tuple[Pair, ...]
     raw: tuple[Pair, ...]
@@ -210,10 +208,10 @@ class Case:
             for name, many in found.items()
         }
 
-    def plan(self) -> Plan:
+    def plan(self) -> Signing:
         """Return the plan of the right signature."""
         if self.kind == "1.0":
-            return Plan(
+            return Signing(
                 pairs=self.pairs,
                 method=self.request.method,
                 path="%2F",
@@ -221,7 +219,7 @@ class Case:
                 digest=HMAC_SHA1,
             )
         lines = tuple(line for _, line in sorted(self.signed_lines().items()))
-        return Plan(
+        return Signing(
             pairs=self.pairs,
             method=self.request.method,
             path=self.request.path or "/",
@@ -255,10 +253,10 @@ def form_of(request: Request) -> str:
 # --- a mistake -------------------------------------------------------------------------------
 
 #: A deviating plan, and what to put into the sentence about it.
-Variant = tuple[Plan, str]
+Variant = tuple[Signing, str]
 #: A deviating plan, and what gives the sentences about it: only a match needs them.
-Found = tuple[Plan, Callable[[], tuple[Cause, ...]]]
-Deviate = Callable[[Case, Plan], Iterable[Variant]]
+Found = tuple[Signing, Callable[[], tuple[Cause, ...]]]
+Deviate = Callable[[Evidence, Signing], Iterable[Variant]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -277,7 +275,7 @@ class Mistake:
     stage: str
     text: str
     deviate: Deviate
-    kinds: tuple[Kind, ...] = ("1.0", "v3")
+    kinds: tuple[SignatureKind, ...] = ("1.0", "v3")
     pairs_up: bool = True
     rare: bool = False
     of_key: bool = False
@@ -286,7 +284,7 @@ class Mistake:
         """Return the sentence about this mistake, with its detail filled in."""
         return Cause(self.id, self.stage, self.text.replace("{}", detail))
 
-    def found(self, case: Case, plan: Plan) -> Iterable[Found]:
+    def found(self, case: Evidence, plan: Signing) -> Iterable[Found]:
         """Return the plan with this mistake made, in each way, and what to say of it."""
         if case.kind in self.kinds:
             for deviant, detail in self.deviate(case, plan):
@@ -299,7 +297,7 @@ class Mistake:
 def each(*deviations: Deviate) -> Deviate:
     """Deviate in each of several ways."""
 
-    def deviate(case: Case, plan: Plan) -> Iterable[Variant]:
+    def deviate(case: Evidence, plan: Signing) -> Iterable[Variant]:
         for one in deviations:
             yield from one(case, plan)
 
@@ -314,7 +312,7 @@ def put(detail: str = "", **changes: object) -> Deviate:
 def map_pairs(change: Callable[[Pair], Pair | None], detail: str = "") -> Deviate:
     """Deviate by changing pairs one by one, or leaving them out (``None``)."""
 
-    def deviate(case: Case, plan: Plan) -> list[Variant]:
+    def deviate(case: Evidence, plan: Signing) -> list[Variant]:
         pairs = tuple(new for new in map(change, plan.pairs) if new is not None)
         return [(plan.but(pairs=pairs), detail)] if pairs != plan.pairs else []
 

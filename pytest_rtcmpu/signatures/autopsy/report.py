@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from pytest_rtcmpu.signatures.autopsy.plan import SENSITIVE, Case, Cause, Kind, Plan, joined
-from pytest_rtcmpu.signatures.verify import Pair, Problem
+from pytest_rtcmpu.contract import SignatureKind
+from pytest_rtcmpu.signatures.autopsy.plan import SENSITIVE, Cause, Evidence, Signing, joined
+from pytest_rtcmpu.signatures.verify import Objection, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Stage:
 class Autopsy:
     """Why a signature does not verify; all ``causes`` together give the signature that came."""
 
-    kind: Kind
+    kind: SignatureKind
     access_key_id: str
     causes: tuple[Cause, ...]
     stages: tuple[Stage, ...]
@@ -61,7 +62,7 @@ class Tried:
     ended: bool
 
 
-def _unexplained(tried: Tried, case: Case) -> Cause:
+def _unexplained(tried: Tried, case: Evidence) -> Cause:
     """Say what was excluded, and what is left."""
     if tried.ended:
         how = (
@@ -89,13 +90,13 @@ def _unexplained(tried: Tried, case: Case) -> Cause:
 
 
 def make_causes(
-    kind: Kind,
+    kind: SignatureKind,
     signature: str,
     received: dict[bytes, Cause | None],
     found: tuple[Cause, ...] | None,
-    problem: Problem | None,
+    problem: Objection | None,
     tried: Tried,
-    case: Case,
+    case: Evidence,
 ) -> tuple[Cause, ...]:
     """Return the causes: a problem of form, what was found, or what was excluded."""
     causes: list[Cause] = []
@@ -129,7 +130,7 @@ def _hidden(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
     )
 
 
-def _shown(plan: Plan) -> Plan:
+def _show(plan: Signing) -> Signing:
     """Return the plan with its security tokens replaced: whatever it makes may be shown."""
     headers = None if plan.headers is None else _hidden(plan.headers)
     return plan.but(pairs=_hidden(plan.pairs), headers=headers)
@@ -149,9 +150,9 @@ def _difference(server: str, client: str) -> str:
 
 
 def stages(
-    case: Case,
-    right: Plan,
-    signed: Plan | None,
+    case: Evidence,
+    right: Signing,
+    signed: Signing | None,
     signature: str,
     string_to_sign: str,
     hide: Callable[[str], str],
@@ -161,7 +162,7 @@ def stages(
     Args:
         signed: the plan that gives the signature that came, if there is one.
     """
-    plan = _shown(right)
+    plan = _show(right)
     yield Stage("Received pairs", "\n".join(map(joined, plan.pairs)) or "(none)")
     encoded = [f"{plan.encode(name)}={plan.encode(value)}" for name, value in plan.pairs]
     yield Stage("Encoded", "\n".join(encoded) or "(none)")
@@ -173,7 +174,7 @@ def stages(
         yield Stage("String to sign (server)", string_to_sign)
     if signed is not None:
         # Hidden before they are cut: half a secret is not recognised any more.
-        server, client = (hide(one.text()) for one in (plan, _shown(signed)))
+        server, client = (hide(one.text()) for one in (plan, _show(signed)))
         if server != client:
             what = "String to sign" if case.kind == "1.0" else "Canonical request"
             yield Stage(f"{what} (client)", f"{client}\n{_difference(server, client)}")

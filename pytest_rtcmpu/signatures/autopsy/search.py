@@ -18,16 +18,16 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
+from pytest_rtcmpu.contract import SignatureKind
 from pytest_rtcmpu.signatures.autopsy.encoding import Encoding
 from pytest_rtcmpu.signatures.autopsy.mistakes import MISTAKES
 from pytest_rtcmpu.signatures.autopsy.plan import (
     SENSITIVE,
-    Case,
     Cause,
+    Evidence,
     Found,
-    Kind,
     Mistake,
-    Plan,
+    Signing,
     form_of,
     parse_decoded,
     pieces,
@@ -37,8 +37,8 @@ from pytest_rtcmpu.signatures.autopsy.report import Autopsy, Tried, make_causes,
 from pytest_rtcmpu.signatures.autopsy.writing import read_signature
 from pytest_rtcmpu.signatures.verify import (
     Authorization,
+    Objection,
     Pair,
-    Problem,
     parse_authorization,
     verify_1_0,
     verify_v3,
@@ -81,7 +81,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    plan: Plan
+    plan: Signing
     causes: tuple[Cause, ...]
     recipe: tuple[Step, ...] = ()
 
@@ -91,7 +91,7 @@ class _Deviant:
     """A plan with one mistake, kept to be tried with a second."""
 
     step: Step
-    plan: Plan
+    plan: Signing
     message: bytes
     causes: Causes
 
@@ -112,7 +112,7 @@ def _no_causes() -> tuple[Cause, ...]:
 class _Search:
     """Tries plans against the signature that came; what was tried is not tried again."""
 
-    case: Case
+    case: Evidence
     secret: Secret
     received: dict[bytes, Cause | None]
     other_secrets: Sequence[tuple[str, Secret]]
@@ -133,7 +133,7 @@ class _Search:
         written = self.received[digest]
         return () if written is None else (written,)
 
-    def _digest(self, plan: Plan, key: bytes, message: bytes) -> tuple[Cause, ...] | None:
+    def _digest(self, plan: Signing, key: bytes, message: bytes) -> tuple[Cause, ...] | None:
         self.work += 1 + len(message) // 700
         self.digests += 1
         return self._matches(plan.digest(key, message))
@@ -169,7 +169,7 @@ class _Search:
                 self.deviants.append(_Deviant(recipe[0], plan, message, causes))
         return None
 
-    def single(self, plan: Plan) -> _Finding | None:
+    def single(self, plan: Signing) -> _Finding | None:
         """Make each mistake by itself."""
         for step in MISTAKES:
             found = self.first(step.found(self.case, plan), (step,), keep=step.pairs_up)
@@ -177,7 +177,7 @@ class _Search:
                 return found
         return None
 
-    def other_key(self, deviants: Iterable[tuple[Plan, Causes, bytes]]) -> _Finding | None:
+    def other_key(self, deviants: Iterable[tuple[Signing, Causes, bytes]]) -> _Finding | None:
         """Sign with the secrets of other known keys."""
         for plan, causes, message in deviants:
             for access_key_id, secret in self.other_secrets:
@@ -247,7 +247,7 @@ class _Search:
         alike = second.of_key and self.case.kind == "1.0"
         return self.first(found, (one.step, second), known=one.message if alike else None)
 
-    def recall(self, plan: Plan, recipe: tuple[Step, ...]) -> _Finding | None:
+    def recall(self, plan: Signing, recipe: tuple[Step, ...]) -> _Finding | None:
         """Make the mistakes that an earlier client made: by themselves, then together."""
         for step in recipe:
             found = self.first(step.found(self.case, plan), (step,))
@@ -262,7 +262,7 @@ class _Search:
         return None
 
 
-def _find(search: _Search, plan: Plan, memory: Memory) -> _Finding | None:
+def _find(search: _Search, plan: Signing, memory: Memory) -> _Finding | None:
     """Go through the explanations: what explained an earlier request, then the plainest first."""
     found = search.first([(plan, _no_causes)], ())
     for recipe in memory.recipes:
@@ -288,7 +288,7 @@ def autopsy(
     request: Request,
     pairs: Sequence[Pair],
     *,
-    kind: Kind,
+    kind: SignatureKind,
     access_key_id: str,
     secret: Secret | str,
     signature: str | None = None,
@@ -319,7 +319,7 @@ def autopsy(
     if authorization is not None:
         signature = authorization.signature
     form = form_of(request)
-    case = Case(
+    case = Evidence(
         kind=kind,
         request=request,
         pairs=tuple((name, value) for name, value in pairs if name != "Signature"),
@@ -339,7 +339,7 @@ def autopsy(
         verdict = verify_v3(request, case.pairs, secret=secret, authorization=authorization)
     causes: tuple[Cause, ...] = ()
     finding: _Finding | None = None
-    if isinstance(parsed, Problem):
+    if isinstance(parsed, Objection):
         causes = (Cause(parsed.id, "encoding", parsed.text),)
     elif not verdict.ok:
         received = read_signature(kind, signature)
@@ -364,6 +364,6 @@ def autopsy(
     )
 
 
-def _tokens(case: Case) -> Iterator[Secret]:
+def _tokens(case: Evidence) -> Iterator[Secret]:
     named = chain(case.pairs, case.query, case.form, case.request.headers)
     return (Secret(value.strip()) for name, value in named if name.lower() in SENSITIVE)

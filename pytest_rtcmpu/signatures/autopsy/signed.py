@@ -7,9 +7,9 @@ from itertools import chain, combinations
 
 from pytest_rtcmpu.contract import load
 from pytest_rtcmpu.signatures.autopsy.plan import (
-    Case,
+    Evidence,
     Mistake,
-    Plan,
+    Signing,
     Variant,
     each,
     map_pairs,
@@ -31,7 +31,7 @@ from pytest_rtcmpu.signatures.verify import Pair
 # --- sent and not signed ---------------------------------------------------------------------
 
 
-def _without(plan: Plan, names: Iterable[str]) -> Plan:
+def _without(plan: Signing, names: Iterable[str]) -> Signing:
     left_out = set(names)
     return plan.but(pairs=tuple(pair for pair in plan.pairs if pair[0] not in left_out))
 
@@ -43,7 +43,7 @@ def _listed(names: Iterable[str]) -> str:
     return f"{' and '.join(shown)} {'was' if len(shown) == 1 else 'were'}"
 
 
-def _one_left_out(case: Case, plan: Plan) -> Iterator[Variant]:
+def _one_left_out(case: Evidence, plan: Signing) -> Iterator[Variant]:
     names = list(dict.fromkeys(name for name, _ in plan.pairs))
     for name in names:
         yield _without(plan, [name]), _listed([name])
@@ -52,7 +52,7 @@ def _one_left_out(case: Case, plan: Plan) -> Iterator[Variant]:
         yield _without(plan, inside), f"{head}… {'was' if len(inside) == 1 else 'were'}"
 
 
-def _several_left_out(case: Case, plan: Plan) -> Iterator[Variant]:
+def _several_left_out(case: Evidence, plan: Signing) -> Iterator[Variant]:
     names = list(dict.fromkeys(name for name, _ in plan.pairs))
     # What was added after signing stands together at the end, as a rule, or at the beginning.
     for size in range(2, len(names)):
@@ -69,24 +69,24 @@ def _several_left_out(case: Case, plan: Plan) -> Iterator[Variant]:
 _MAX_NAMES = 40
 
 
-def _one_of_duplicates(case: Case, plan: Plan) -> Iterator[Variant]:
+def _one_of_duplicates(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for which, pairs in (("last", plan.pairs), ("first", plan.pairs[::-1])):
         kept = tuple(dict(pairs).items())
         if len(kept) < len(plan.pairs):
             yield plan.but(pairs=kept), which
 
 
-def _form_left_out(case: Case, plan: Plan) -> list[Variant]:
+def _form_left_out(case: Evidence, plan: Signing) -> list[Variant]:
     return [(plan.but(pairs=case.query), "")] if case.query and case.form else []
 
 
-def _query_left_out(case: Case, plan: Plan) -> list[Variant]:
+def _query_left_out(case: Evidence, plan: Signing) -> list[Variant]:
     if case.kind == "v3":
         return [(plan.but(pairs=()), "")] if plan.pairs else []
     return [(plan.but(pairs=case.form), "")] if case.query and case.form else []
 
 
-def _form_in_query(case: Case, plan: Plan) -> Iterator[Variant]:
+def _form_in_query(case: Evidence, plan: Signing) -> Iterator[Variant]:
     if case.form:
         yield plan.but(pairs=plan.pairs + case.form), ""
         yield plan.but(pairs=case.form), ""
@@ -99,7 +99,7 @@ _OF_CLIENTS = ("RegionId", "OwnerId", "OwnerAccount", "ResourceOwnerId", "Resour
                "SignatureType")  # fmt: skip
 
 
-def _may_be_absent(case: Case, plan: Plan) -> dict[str, tuple[str, ...]]:
+def _may_be_absent(case: Evidence, plan: Signing) -> dict[str, tuple[str, ...]]:
     """Return the names that a client may have signed and not sent, each with likely values."""
     contract = load()
     found: dict[str, tuple[str, ...]] = {}
@@ -123,24 +123,24 @@ def _may_be_absent(case: Case, plan: Plan) -> dict[str, tuple[str, ...]]:
 _EXTRA_VALUES = ("0", "1", "false", "true", "[]", "{}", "cn-hangzhou")
 
 
-def _lost(plan: Plan, name: str, value: str) -> Variant:
+def _lost(plan: Signing, name: str, value: str) -> Variant:
     detail = f"{name} was signed as {show(name, value)} and did not arrive"
     return plan.but(pairs=(*plan.pairs, (name, value))), detail
 
 
-def _usually_not_sent(case: Case, plan: Plan) -> Iterator[Variant]:
+def _usually_not_sent(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for name, values in _may_be_absent(case, plan).items():
         for value in dict.fromkeys((*values[:3], *NOTHING[:2])):
             yield _lost(plan, name, value)
 
 
-def _not_sent(case: Case, plan: Plan) -> Iterator[Variant]:
+def _not_sent(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for name, values in _may_be_absent(case, plan).items():
         for value in dict.fromkeys((*values, *NOTHING, *_EXTRA_VALUES)):
             yield _lost(plan, name, value)
 
 
-def _all_absent(case: Case, plan: Plan) -> Iterator[Variant]:
+def _all_absent(case: Evidence, plan: Signing) -> Iterator[Variant]:
     """A client that has a field for each parameter may sign those that are not set, too."""
     present = {name for name, _ in plan.pairs}
     names = [p.name for p in load().parameters]
@@ -157,7 +157,7 @@ def _all_absent(case: Case, plan: Plan) -> Iterator[Variant]:
 # --- changed between signing and sending -----------------------------------------------------
 
 
-def _with(plan: Plan, at: int, pair: Pair) -> Plan:
+def _with(plan: Signing, at: int, pair: Pair) -> Signing:
     return plan.but(pairs=(*plan.pairs[:at], pair, *plan.pairs[at + 1 :]))
 
 
@@ -166,32 +166,32 @@ def _was(name: str, was: str, came: str) -> str:
     return f"{name} was {shown[0]} when it was signed and arrived as {shown[1]}"
 
 
-def _usually_changed(case: Case, plan: Plan) -> Iterator[Variant]:
+def _usually_changed(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for at, (name, value) in enumerate(plan.pairs):
         for other in usual_values(value):
             yield _with(plan, at, (name, other)), _was(name, other, value)
 
 
-def _time_changed(case: Case, plan: Plan) -> Iterator[Variant]:
+def _time_changed(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for at, (name, value) in enumerate(plan.pairs):
         for other in usual_times(value):
             yield _with(plan, at, (name, other)), _was(name, other, value)
 
 
-def _one_changed(case: Case, plan: Plan) -> Iterator[Variant]:
+def _one_changed(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for at, (name, value) in enumerate(plan.pairs):
         for other in dict.fromkeys((*case.candidates.get(name, ()), *other_values(value))):
             if other != value:
                 yield _with(plan, at, (name, other)), _was(name, other, value)
 
 
-def _one_renamed(case: Case, plan: Plan) -> Iterator[Variant]:
+def _one_renamed(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for at, (name, value) in enumerate(plan.pairs):
         for other in other_names(name):
             yield _with(plan, at, (other, value)), f"{name} was signed under the name {other}"
 
 
-def _each_changed(case: Case, plan: Plan) -> Iterator[Variant]:
+def _each_changed(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for called, change in TO_EACH_VALUE.items():
         pairs = tuple((name, change(value)) for name, value in plan.pairs)
         if pairs != plan.pairs:
@@ -202,19 +202,19 @@ def _each_changed(case: Case, plan: Plan) -> Iterator[Variant]:
             yield plan.but(pairs=pairs), f"names were signed {called}"
 
 
-def _moved(case: Case, plan: Plan) -> Iterator[Variant]:
+def _moved(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for at, (name, value) in enumerate(plan.pairs):
         for other in other_moments(value):
             yield _with(plan, at, (name, other)), _was(name, other, value)
 
 
-def _in_other_lists(case: Case, plan: Plan) -> Iterator[Variant]:
+def _in_other_lists(case: Evidence, plan: Signing) -> Iterator[Variant]:
     for pairs, detail in other_lists(plan.pairs):
         if pairs != plan.pairs:
             yield plan.but(pairs=pairs), f"the client signed {detail}"
 
 
-def _split_on_the_way(case: Case, plan: Plan) -> Iterator[Variant]:
+def _split_on_the_way(case: Evidence, plan: Signing) -> Iterator[Variant]:
     """A value with "&" in it that was sent raw arrives as several parameters."""
     pairs = plan.pairs
     for at in range(len(pairs)):

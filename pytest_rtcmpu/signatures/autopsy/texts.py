@@ -7,9 +7,9 @@ from functools import partial
 
 from pytest_rtcmpu.signatures.autopsy.encoders import RIGHT
 from pytest_rtcmpu.signatures.autopsy.plan import (
-    Case,
+    Evidence,
     Mistake,
-    Plan,
+    Signing,
     Variant,
     each,
     joined,
@@ -18,7 +18,7 @@ from pytest_rtcmpu.signatures.autopsy.plan import (
 from pytest_rtcmpu.signatures.verify import Pair
 
 
-def _other_methods(case: Case, plan: Plan) -> Iterator[Variant]:
+def _other_methods(case: Evidence, plan: Signing) -> Iterator[Variant]:
     sent = plan.method
     spelt = (sent.lower(), sent.capitalize(), f"{sent} ", "")
     for method in dict.fromkeys((*spelt, "GET", "POST", "get", "post", "Get", "Post", "PUT",
@@ -40,11 +40,11 @@ def _name_and_value(separator: str, pair: Pair) -> str:
 _COLON, _NOTHING = partial(_name_and_value, ":"), partial(_name_and_value, "")
 
 
-def _quoted(pair: Pair) -> str:
+def _quote(pair: Pair) -> str:
     return f'{pair[0]}="{pair[1]}"'
 
 
-def _paths(case: Case, plan: Plan) -> Iterator[Variant]:
+def _paths(case: Evidence, plan: Signing) -> Iterator[Variant]:
     request = case.request
     host = request.header("host") or ""
     path = request.path or "/"
@@ -58,7 +58,7 @@ def _paths(case: Case, plan: Plan) -> Iterator[Variant]:
             yield plan.but(path=text), text[:80]
 
 
-def _framed(separator: str, method: str, path: str, query: str) -> str:
+def _frame(separator: str, method: str, path: str, query: str) -> str:
     return separator.join((method, path, query))
 
 
@@ -95,7 +95,7 @@ INVISIBLE = {
 }
 
 
-def _around(case: Case, plan: Plan) -> Iterator[Variant]:
+def _around(case: Evidence, plan: Signing) -> Iterator[Variant]:
     if case.kind == "v3":
         return
     for text, called in INVISIBLE.items():
@@ -156,8 +156,8 @@ TEXTS: tuple[Mistake, ...] = (
         deviate=each(
             put("the query alone, without method and path", frame=_query_alone),
             put("no method", frame=_method_left_out),
-            put("parts with a newline between them", frame=partial(_framed, "\n")),
-            put("parts with nothing between them", frame=partial(_framed, "")),
+            put("parts with a newline between them", frame=partial(_frame, "\n")),
+            put("parts with nothing between them", frame=partial(_frame, "")),
             put("the whole string encoded once more", frame=_encoded_whole),
             put('the path and the "&" after it encoded together', frame=_encoded_from_the_path),
         ),
@@ -190,7 +190,7 @@ TEXTS: tuple[Mistake, ...] = (
         deviate=each(
             put("names and values with nothing between them", join=_NOTHING),
             put("names and values with a colon between them", join=_COLON),
-            put("values in quotes", join=_quoted),
+            put("values in quotes", join=_quote),
         ),
         pairs_up=False,
     ),

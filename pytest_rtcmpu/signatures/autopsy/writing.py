@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from pytest_rtcmpu.signatures.autopsy.plan import Cause, Kind
+from pytest_rtcmpu.contract import SignatureKind
+from pytest_rtcmpu.signatures.autopsy.plan import Cause
 
 
 def _base64_bytes(text: str, *, altchars: bytes | None = None) -> bytes | None:
@@ -47,7 +48,7 @@ def _reading(id: str, text: str, read: Callable[[str], bytes | None]) -> Reading
     return Reading(Cause(id, "encoding", text), read)
 
 
-READINGS: dict[Kind, tuple[Reading, ...]] = {
+READINGS: dict[SignatureKind, tuple[Reading, ...]] = {
     "1.0": (
         Reading(None, _base64_bytes),
         _reading(
@@ -151,7 +152,7 @@ READINGS: dict[Kind, tuple[Reading, ...]] = {
 _SIZES = (16, 20, 28, 32, 48, 64)
 
 
-def read_signature(kind: Kind, signature: str) -> dict[bytes, Cause | None]:
+def read_signature(kind: SignatureKind, signature: str) -> dict[bytes, Cause | None]:
     """Return the digests a signature may stand for, each with the mistake in its writing."""
     received: dict[bytes, Cause | None] = {}
     for one in READINGS[kind]:

@@ -196,7 +196,7 @@ def _secret_forms(credentials: Credentials) -> tuple[bytes, ...]:
     return tuple({*(text.encode() for text in texts), *encoded})
 
 
-def _decoded(content: bytes) -> bytes:
+def _decode(content: bytes) -> bytes:
     """What stands in Base64 within a content, as in ``Authorization: Basic``."""
     tokens = re.findall(rb"[A-Za-z0-9+/_-]{16,}", content)
     plain = (token.replace(b"-", b"+").replace(b"_", b"/") for token in tokens)
@@ -218,7 +218,7 @@ def secret_nowhere(o: Observation) -> Iterable[Breach] | None:
             **{f"header {n}": v.encode("utf-8", "replace") for n, v in request.headers},
         }
         for place, content in places.items():
-            shown = content + b"\n" + _decoded(content)
+            shown = content + b"\n" + _decode(content)
             if any(form in shown for form in _secret_forms(o.credentials)):
                 got = f"the AccessKeySecret in {place}"
                 found.append(Breach(expected="the AccessKeySecret nowhere", got=got))

@@ -11,7 +11,7 @@ from pytest_rtcmpu.contract import ErrorRow
 # ------------------------------------------------------------------ what it made of the reply
 
 
-def _replied(o: Observation) -> Sent | None:
+def _last_reply(o: Observation) -> Sent | None:
     """The last exchange, where a reply was planned that a client can read.
 
     An odd one is for its own clause alone: what no source speaks of must not break what one does.
@@ -24,7 +24,7 @@ def success_returned(applies: Callable[[Observation, Sent], bool]) -> Judge:
     """A success is reported, with the RequestId that was sent."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
-        last = _replied(o)
+        last = _last_reply(o)
         if last is None or last.code is not None or not applies(o, last):
             return None
         if o.outcome.kind == "request_id" and o.outcome.request_id == last.request_id:
@@ -38,7 +38,7 @@ def error_reported(applies: Callable[[Observation, Sent, ErrorRow | None], bool]
     """A reply with a Code is reported as an error with that Code."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
-        last = _replied(o)
+        last = _last_reply(o)
         if last is None or last.code is None:
             return None
         rows = o.contract.errors_by_code.get(last.code, ())
@@ -124,7 +124,7 @@ def alive_after(o: Observation) -> Iterable[Breach] | None:
         return None
     if o.outcome.kind in ("request_id", "error") and o.sent:
         # Whether it reports the reply rightly is for others to judge: here it is alive.
-        last = _replied(o)
+        last = _last_reply(o)
         if last is None or last.code is not None or o.outcome.kind == "request_id":
             return []
     expected = f"the next task served after: {o.scenario.after}"

@@ -220,7 +220,7 @@ def _changed_scalars(o: Observation, names: Callable[[Parameter], bool]) -> list
     return found
 
 
-def _panes_unchanged(o: Observation) -> list[Breach]:
+def _judge_panes(o: Observation) -> list[Breach]:
     """Fields of panes that were sent, and differ from what was given."""
     p = o.contract.parameter("UserPanes")
     given = asked_for(o, p.name) or []
@@ -240,7 +240,7 @@ def values_unchanged(o: Observation) -> Iterable[Breach] | None:
     """Every value but a URL arrives as it was given."""
     if not can_be_judged(o):
         return None
-    return [*_changed_scalars(o, lambda p: p.kind != "url"), *_panes_unchanged(o)]
+    return [*_changed_scalars(o, lambda p: p.kind != "url"), *_judge_panes(o)]
 
 
 JudgeList = Callable[[Parameter, list[Any], Mapping[int, Any]], Breach | None]

@@ -17,6 +17,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pytest_rtcmpu.mock import openings
@@ -236,11 +237,16 @@ def judge_bytes(sock: Any, data: Any) -> None:
         peer = sock.getpeername()
     except OSError:
         return
-    if not _is_here(peer[0]) and peer[1] < _MIN_CALLERS_PORT:
-        _judge_as(peer[0], _refused)
-    told = _destination(bytes(memoryview(data)[:_FIRST_BYTES]))
-    if told is not None:
-        _judge_as(told, _refused)
+    called = sock.type == socket.SOCK_DGRAM or peer[1] < _MIN_CALLERS_PORT
+    judged = is_mocked_host(peer[0]) or (called and not _is_here(peer[0]))
+    for host in (peer[0] if judged else None, _destination(bytes(memoryview(data)[:_FIRST_BYTES]))):
+        try:
+            judge_host(host)
+        except OutOfReach as reason:
+            # httpcore ignores an error while it sends, and would wait for a reply.
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            raise _refused(f"pytest-rtcmpu: {reason}") from None
 
 
 def _destination(data: bytes) -> str | None:

@@ -362,7 +362,7 @@ def test_loopback_needs_no_setting(endpoint: Endpoint, loopback: str) -> None:
 )
 def test_similar_hosts_are_blocked(endpoint: Endpoint, host: str) -> None:
     """A host that only looks like the endpoint's is another one."""
-    with mocked(endpoint), pytest.raises(requests.ConnectionError, match="is (blocked|mocked)"):
+    with mocked(endpoint), pytest.raises(requests.ConnectionError, match=r"is (blocked|mocked)"):
         requests.get(f"https://{host}/")
     assert endpoint.calls == []
 

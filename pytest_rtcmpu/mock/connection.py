@@ -63,6 +63,7 @@ def _urlopen(base: Any) -> Any:
         body: Any = None,
         headers: Any = None,
         retries: Any = None,
+        *more: Any,
         **settings: Any,
     ) -> Any:
         opening, host = self.rtcmpu_end
@@ -78,7 +79,7 @@ def _urlopen(base: Any) -> Any:
                 return reply
             pool = type(self)(self.host, self.port)
             pool.rtcmpu_lead(opening, host, response)
-        return base.urlopen(pool, method, url, body, headers, retries, **settings)
+        return base.urlopen(pool, method, url, body, headers, retries, *more, **settings)
 
     return urlopen
 

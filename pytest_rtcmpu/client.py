@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import time
@@ -113,6 +114,7 @@ class Client:
             endpoint = f"{service.schemes[0]}://{service.host}"
         self.endpoint = str(endpoint)
         self._host = _host(self.endpoint, self._contract)
+        self._is_here = _is_loopback(urlsplit(self.endpoint).hostname or "")
         # What else was given may hold the secret: its type alone is shown.
         kind = type(credentials)
         _expect("credentials", isinstance(credentials, Credentials), "Credentials", kind)
@@ -245,6 +247,9 @@ class Client:
         if request.method == "POST":
             prepared.headers["Content-Length"] = str(len(request.body))
         settings = self.session.merge_environment_settings(self.endpoint, {}, None, None, None)
+        if self._is_here:
+            # No proxy of the environment reaches what listens on this machine.
+            settings["proxies"] = dict(self.session.proxies)
         began = time.monotonic()
         settings["stream"] = True  # read below, against the clock
         received = self.session.send(
@@ -308,6 +313,14 @@ class Client:
         if http_status != 200:
             return unreadable(f"expected a Code, got only RequestId {request_id}")
         return Reply(request_id=request_id, http_status=http_status, fields=fields)
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether it is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _host(endpoint: str, contract: Contract) -> str:

@@ -326,20 +326,29 @@ def loopback() -> Iterator[str]:
         yield server.url
 
 
-def test_other_hosts_are_blocked(endpoint: Endpoint, loopback: str) -> None:
+def test_other_hosts_are_blocked(endpoint: Endpoint) -> None:
     """Other hosts stay blocked, with a message that says how to let them through."""
     with mocked(endpoint):
         with pytest.raises(requests.ConnectionError) as caught:
-            requests.get(f"{loopback}/path?token=hidden")
-        with pytest.raises(TransportError, match=r"127\.0\.0\.1 is blocked"):
-            client(endpoint=loopback).start_mpu_task(TASK)
+            requests.get(f"{THEIRS}?token=hidden")
+        with pytest.raises(TransportError, match=r"api\.example\.com is blocked"):
+            client(endpoint="https://api.example.com").start_mpu_task(TASK)
     text = str(caught.value)
-    assert "127.0.0.1 is blocked while rtc.aliyuncs.com is mocked" in text
+    assert "api.example.com is blocked while rtc.aliyuncs.com is mocked" in text
     assert "rtcmpu_allow_hosts" in text
     assert "mock it with responses" in text
     assert "hidden" not in text
     assert caught.value.request is not None
     assert endpoint.calls == []
+
+
+def test_loopback_needs_no_setting(endpoint: Endpoint, loopback: str) -> None:
+    """What listens on this machine is called for real, and by name too."""
+    port = loopback.rpartition(":")[2]
+    with mocked(endpoint):
+        assert requests.get(loopback).text == "real"
+        assert requests.get(f"http://localhost:{port}").text == "real"
+        assert urllib.request.urlopen(loopback).read() == b"real"
 
 
 @pytest.mark.parametrize(
@@ -353,18 +362,26 @@ def test_other_hosts_are_blocked(endpoint: Endpoint, loopback: str) -> None:
 )
 def test_similar_hosts_are_blocked(endpoint: Endpoint, host: str) -> None:
     """A host that only looks like the endpoint's is another one."""
-    with mocked(endpoint), pytest.raises(requests.ConnectionError, match="is blocked"):
+    with mocked(endpoint), pytest.raises(requests.ConnectionError, match=r"is (blocked|mocked)"):
         requests.get(f"https://{host}/")
     assert endpoint.calls == []
 
 
-def test_allow_hosts(endpoint: Endpoint, loopback: str) -> None:
+def test_allow_hosts(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that is allowed is called for real, and the others stay blocked."""
-    with mocked(endpoint, allow_hosts=["127.0.0.1"]):
-        assert requests.get(loopback).text == "real"
-        assert start(endpoint)
+    called: list[str] = []
+
+    def send(self: HTTPAdapter, request: requests.PreparedRequest, **kwargs: Any) -> Any:
+        called.append(str(request.url))
+        return requests.Response()
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    send.__module__ = "requests.adapters"  # as requests' own way to the network
+    with mocked(endpoint, allow_hosts=["API.example.com"]):
+        requests.get(THEIRS)
+        assert called == [THEIRS]
         with pytest.raises(requests.ConnectionError, match="is blocked"):
-            requests.get(THEIRS)
+            requests.get("https://other.example.com")
 
 
 def test_unblocked_afterwards(endpoint: Endpoint, loopback: str) -> None:

@@ -59,6 +59,11 @@ GATEWAY_ROWS = [
     ("UnsupportedHTTPMethod", 400, "This http method is not supported."),
     ("InvalidAccessKeyId.NotFound", 404, "Specified access key is not found."),
     ("InvalidAccessKeyId.Inactive", 400, "Specified access key is disabled."),
+    (
+        "InvalidSecurityToken.MismatchWithAccessKey",
+        400,
+        "Specified SecurityToken mismatch with the AccessKey.",
+    ),
     ("InvalidSignatureMethod", 400, "Specified signature method is not valid."),
     (
         "SignatureDoesNotMatch",
@@ -82,7 +87,15 @@ GATEWAY_ROWS = [
 ]
 MANDATORY = {
     *("Version", "Action", "AccessKeyId", "Signature", "SignatureMethod", "Timestamp"),
-    *("SignatureVersion", "SignatureNonce", "AppId", "ChannelId", "TaskId", "TaskProfile"),
+    *(
+        "SignatureVersion",
+        "SignatureNonce",
+        "SecurityToken",
+        "AppId",
+        "ChannelId",
+        "TaskId",
+        "TaskProfile",
+    ),
     *("MediaEncode", "BackgroundColor", "LayoutIds", "StreamURL"),
     "TaskID",  # S1's table writes it so
     "ContentSha256",  # the common parameter that only V3 has

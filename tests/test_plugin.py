@@ -244,6 +244,7 @@ def test_mock_inside_endpoint(run: Run) -> None:
 
 ALLOWED = """
     import http.server
+    import socket
     import threading
 
     import pytest
@@ -268,8 +269,11 @@ ALLOWED = """
             server.shutdown()
             thread.join()
 
-    def test_call(rtcmpu_endpoint, url):
+    def test_call(rtcmpu_endpoint, url, monkeypatch):
         assert requests.get(url).text == "real"
+        look_up = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda _, *args: look_up("127.0.0.1", *args))
+        assert requests.get(url.replace("127.0.0.1", "api.example.com")).text == "real"
     """
 
 
@@ -277,12 +281,15 @@ def test_other_hosts_are_blocked(run: Run) -> None:
     """Hosts other than the endpoint's are blocked, and the failure names the option."""
     result = run(ALLOWED)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*127.0.0.1 is blocked*rtcmpu_allow_hosts*"])
+    result.stdout.fnmatch_lines(["*api.example.com is blocked*rtcmpu_allow_hosts*"])
 
 
 @pytest.mark.parametrize(
     "hosts",
-    ["rtcmpu_allow_hosts = 127.0.0.1", "rtcmpu_allow_hosts =\n    example.com\n    127.0.0.1"],
+    [
+        "rtcmpu_allow_hosts = api.example.com",
+        "rtcmpu_allow_hosts =\n    example.com\n    api.example.com",
+    ],
     ids=["one line", "several lines"],
 )
 def test_allow_hosts(run: Run, hosts: str) -> None:

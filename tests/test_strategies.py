@@ -59,7 +59,8 @@ GATEWAY_CLAUSES = {
         if clause.rule
         and clause.id not in OWN_CLAUSES
         and clause.rule != "exists"
-        and clause.id != "access-key-id.active"  # the endpoint's doing
+        # the endpoint's doing: which keys are disabled, and which are temporary
+        and clause.id not in ("access-key-id.active", "security-token.given", "security-token.own")
         and clause.parameter != "ContentSha256"  # of V3, without a documented Code
     ]
 }

@@ -42,6 +42,8 @@ ENDPOINT_RULES: frozenset[tuple[str | None, str]] = frozenset(
         ("Timestamp", "window"),
         ("AccessKeyId", "known"),
         ("AccessKeyId", "active"),
+        ("SecurityToken", "given"),
+        ("SecurityToken", "own"),
         ("Signature", "verifies"),
         ("SignatureNonce", "unique"),
         ("TaskId", "exists"),

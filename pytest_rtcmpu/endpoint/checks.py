@@ -6,6 +6,7 @@ endpoint knows and a request on its way, and raises a :class:`Refusal` where the
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Sequence
 
 from pytest_rtcmpu import rules, wire
@@ -98,6 +99,20 @@ def check_key(state: State, exchange: Exchange) -> None:
         raise _refuse(state, "AccessKeyId", "known")
     if not found[1]:
         raise _refuse(state, "AccessKeyId", "active")
+
+
+def check_token(state: State, exchange: Exchange) -> None:
+    """A temporary key comes with its own token."""
+    # What a token beside a permanent key does nobody says: it is accepted.
+    found = state.keys.get(exchange.common.get("AccessKeyId", ""))
+    expected = found[0].security_token if found else None
+    if expected is None:
+        return
+    token = exchange.common.get("SecurityToken")
+    if not token:
+        raise _refuse(state, "SecurityToken", "given")
+    if not hmac.compare_digest(token.encode(), expected.reveal().encode()):
+        raise _refuse(state, "SecurityToken", "own")
 
 
 def check_signature(state: State, exchange: Exchange) -> None:
@@ -204,6 +219,7 @@ CHECKS: tuple[Check, ...] = (
     check_signature_method,
     check_timestamp,
     check_key,
+    check_token,
     check_signature,
     check_nonce,
     check_parameters,

@@ -1,14 +1,17 @@
-"""The process around a mocked endpoint: test keys where real ones might be, and no way out."""
+"""The environment variables around a mocked endpoint: test keys, and no proxy.
+
+Only names that must change are changed, one by one, and only those are put back. The variables
+are the whole process's: where several mocks are open, those of the latest hold.
+"""
 
 from __future__ import annotations
 
 import os
-import socket
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
-from unittest import mock
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from urllib.parse import urlsplit
 
 from pytest_rtcmpu.values.credentials import Credentials
 
@@ -22,27 +25,30 @@ _CACHED = {
 #: The older SDK's own variables. It prefers them to a credential given in code, so that test keys
 #: in them would change what a test does, and real keys would be used.
 _REMOVED = ("ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+#: Nothing listens there: who is sent to it gets nowhere, at once.
+_NOWHERE = "http://127.0.0.1:9"
+_LOOPBACK = "localhost,127.0.0.1,::1"
+
+Layer = Mapping[str, str | None]
+
+_lock = threading.RLock()
+_layers: list[Layer] = []
+_before: dict[str, str | None] = {}
 
 
-@contextmanager
-def test_keys(credentials: Credentials) -> Iterator[None]:
-    """Let SDKs that look for keys in the environment find these, and no others."""
-    token = credentials.security_token
-    with ExitStack() as after, mock.patch.dict(os.environ):
-        after.callback(_refresh_cache)
-        for name in (*_REMOVED, "ALIBABA_CLOUD_SECURITY_TOKEN"):
-            os.environ.pop(name, None)
-        os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"] = credentials.access_key_id
-        os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = credentials.access_key_secret.reveal()
-        if token:
-            os.environ["ALIBABA_CLOUD_SECURITY_TOKEN"] = token.reveal()
-        # Keys are found by now; nobody needs to ask an instance's metadata server for some.
-        os.environ["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"
-        _refresh_cache()
-        yield
+def _set(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
-def _refresh_cache() -> None:
+def _apply() -> None:
+    """Let each name that was ever touched have what the latest layer says, or what it had."""
+    for name, before in _before.items():
+        _set(name, next((layer[name] for layer in reversed(_layers) if name in layer), before))
     cache = sys.modules.get(_CACHE)
     for attribute, variable in _CACHED.items():
         if hasattr(cache, attribute):
@@ -50,53 +56,67 @@ def _refresh_cache() -> None:
 
 
 @contextmanager
-def watch(*, but: tuple[str, int], forbidden: str) -> Iterator[list[str]]:
-    """Yield the hosts that this process looks up meanwhile, in order, each once.
-
-    but: the host and port that it is meant to call, which are left out.
-    forbidden: a host that is not reached at all.
-    """
-    original = socket.getaddrinfo
-    seen: list[str] = []
-
-    def getaddrinfo(asked: Any, port: Any = None, *args: Any, **kwargs: Any) -> Any:
-        name = _host(asked)
-        if name is not None and (name, str(port)) != (but[0], str(but[1])):
-            shown = f"{name}:{port}" if name == but[0] else name
-            seen.extend([shown] if shown not in seen else [])
-            if name == forbidden:
-                raise socket.gaierror(
-                    socket.EAI_FAIL, f"pytest-rtcmpu: {name} is kept out of reach of checks"
-                )
-        return original(asked, port, *args, **kwargs)
-
-    with mock.patch.object(socket, "getaddrinfo", getaddrinfo):
-        yield seen
-
-
-def _host(asked: object) -> str | None:
-    name = asked.decode("ascii", "replace") if isinstance(asked, bytes) else asked
-    return name.rstrip(".").lower() if isinstance(name, str) else None
-
-
-@contextmanager
-def unreachable(host: str) -> Iterator[None]:
-    """Keep clients that are not intercepted (aiohttp, httpx, urllib) from reaching a host."""
-    original = socket.getaddrinfo
-
-    def getaddrinfo(asked: Any, *args: Any, **kwargs: Any) -> Any:
-        if _host(asked) == host:
-            raise socket.gaierror(
-                socket.EAI_FAIL,
-                f"pytest-rtcmpu: {host} is mocked for clients that use requests, and this client "
-                "does not; give it the URL of the rtcmpu_server fixture as its endpoint",
-            )
-        return original(asked, *args, **kwargs)
-
-    # A proxy would look the name up on its own.
-    no_proxy = ",".join(filter(None, (os.environ.get("NO_PROXY"), host)))
-    with (
-        mock.patch.object(socket, "getaddrinfo", getaddrinfo),
-        mock.patch.dict(os.environ, {"NO_PROXY": no_proxy, "no_proxy": no_proxy}),
-    ):
+def _layer(layer: Layer) -> Iterator[None]:
+    with _lock:
+        for name in layer:
+            _before.setdefault(name, os.environ.get(name))
+        _layers.append(layer)
+        _apply()
+    try:
         yield
+    finally:
+        with _lock:
+            _layers[:] = [each for each in _layers if each is not layer]
+            _apply()
+            if not _layers:
+                _before.clear()
+
+
+def test_keys(credentials: Credentials) -> AbstractContextManager[None]:
+    """Let SDKs that look for keys in the environment find these, and no others."""
+    token = credentials.security_token
+    return _layer(
+        {
+            **dict.fromkeys(_REMOVED),
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": credentials.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": credentials.access_key_secret.reveal(),
+            "ALIBABA_CLOUD_SECURITY_TOKEN": token.reveal() if token else None,
+            # Keys are found by now; nobody needs to ask an instance's metadata server for some.
+            "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true",
+        }
+    )
+
+
+def no_proxies(host: str, allow: Iterable[str] = ()) -> AbstractContextManager[None]:
+    """Let nobody find a proxy, which would call out for them, save for one that is allowed.
+
+    Through that neither is a host to be called. NO_PROXY alone would not do: some clients ignore
+    it, the published SDK's own among them.
+    """
+    allowed = frozenset(allow)
+    found = {name: os.environ[name] for name in PROXIES if name in os.environ}
+    layer: Layer = {name: None for name, url in found.items() if _host(url) not in allowed}
+    # Most clients go by the name in lower case and only without it by the other.
+    name = "no_proxy" if os.environ.get("no_proxy") else "NO_PROXY"
+    return _layer({**layer, name: ",".join(filter(None, (os.environ.get(name), host)))})
+
+
+def _host(proxy: str) -> str | None:
+    try:
+        return urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname
+    except ValueError:
+        return None
+
+
+def leading_nowhere() -> dict[str, str]:
+    """Return the environment for a client in a process of its own: loopback, and no way out.
+
+    Clients that go by these variables (requests, urllib, httpx, curl, Go) are sent to a proxy that
+    is not there. ``HTTP_PROXY`` is left out: the published SDK follows it to loopback too,
+    whatever NO_PROXY says.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in PROXIES}
+    names = ("HTTPS_PROXY", "ALL_PROXY", "https_proxy", "all_proxy")
+    return (
+        kept | dict.fromkeys(names, _NOWHERE) | dict.fromkeys(("NO_PROXY", "no_proxy"), _LOOPBACK)
+    )

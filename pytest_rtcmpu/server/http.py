@@ -14,6 +14,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -38,7 +39,12 @@ DEFAULT_LIMITS = Limits()
 if sys.platform == "win32":
     _EventLoop = asyncio.ProactorEventLoop
 else:
-    _EventLoop = asyncio.SelectorEventLoop
+
+    class _EventLoop(asyncio.SelectorEventLoop):
+        """asyncio's own loop by the real clock: freezegun stops ``time.monotonic``."""
+
+        def time(self) -> float:
+            return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -143,7 +143,7 @@ def gateway_violations(
 ) -> st.SearchStrategy[GatewayViolation]:
     """What breaks exactly one rule of the envelope: ``violation.send(client, task)``.
 
-    A disabled key (access-key-id.active) is none: that is the endpoint's doing.
+    A disabled key (access-key-id.active) is none, nor a temporary one: the endpoint makes them so.
 
     Args:
         signature: how the client that sends it signs. Under ``v3`` there are fewer: which Code

@@ -32,7 +32,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, is_dataclass
+from dataclasses import MISSING, is_dataclass
 from datetime import date, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -40,6 +40,11 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pytest_rtcmpu.values.credentials import Secret
+from pytest_rtcmpu.values.mismatches import MAX_SHOWN, join, label
+from pytest_rtcmpu.values.mismatches import Mismatch as Mismatch
+from pytest_rtcmpu.values.mismatches import RecordError as RecordError
+from pytest_rtcmpu.values.mismatches import raise_any as raise_any
+from pytest_rtcmpu.values.mismatches import show as show
 from pytest_rtcmpu.values.text import near
 
 T = TypeVar("T")
@@ -50,45 +55,6 @@ MAX_CHARACTERS = 64 * 1024 * 1024
 MAX_DEPTH = 64
 #: How many mismatches are collected; a file that has more is another kind of file.
 MAX_MISMATCHES = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mismatch:
-    """One thing that is wrong with a record.
-
-    Attributes:
-        path: where: ``target.kind``, or ``clauses[3: media-encode.zero].level``.
-        expected: what should stand there.
-        got: what does.
-        hint: the names that were probably meant, as ``; did you mean TaskId?``.
-    """
-
-    path: str
-    expected: str
-    got: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        where = f"{self.path}: " if self.path else ""
-        return f"{where}expected {self.expected}, got {self.got}{self.hint}"
-
-
-class RecordError(ValueError):
-    """What was read is no such record. ``mismatches`` lists everything that is wrong with it."""
-
-    def __init__(self, mismatches: Iterable[Mismatch]) -> None:
-        self.mismatches = tuple(mismatches)
-        super().__init__("\n".join(map(str, self.mismatches)))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.mismatches,))
-
-
-def raise_any(mismatches: Iterable[Mismatch]) -> None:
-    """Raise RecordError if there are any: for ``__post_init__``, whose paths start at the value."""
-    found = tuple(mismatches)
-    if found:
-        raise RecordError(found)
 
 
 # ------------------------------------------------------------------------------------- to records
@@ -388,7 +354,7 @@ def _items(hint: Any, run: _Loading, record: object, path: str, depth: int) -> A
     if not isinstance(record, list | tuple):
         return run.wrong(path, "a list", show(record))
     items = (
-        run.load(hint, each, f"{path}[{at}{_label(each)}]", depth + 1)
+        run.load(hint, each, f"{path}[{at}{label(each)}]", depth + 1)
         for at, each in enumerate(record)
     )
     return tuple(item for item in items if item is not WRONG)
@@ -414,7 +380,7 @@ def _mapping(hint: Any, run: _Loading, record: object, path: str, depth: int) ->
         if not isinstance(key, str):
             run.wrong(path, "keys that are text", show(key))
             continue
-        value = run.load(hint, each, _join(path, key), depth + 1)
+        value = run.load(hint, each, join(path, key), depth + 1)
         if value is not WRONG:
             found[key] = value
     return found
@@ -439,30 +405,26 @@ def _record(kind: Any, run: _Loading, record: object, path: str, depth: int) -> 
         if key not in fields:
             hint = near(str(key), fields)
             expected = "a known key" if hint else f"one of the keys {', '.join(fields)}"
-            run.wrong(_join(path, str(key)), expected, show(key), hint)
+            run.wrong(join(path, str(key)), expected, show(key), hint)
     values = {}
     for name, (hint, required) in fields.items():
         if name in record:
-            values[name] = run.load(hint, record[name], _join(path, name), depth + 1)
+            values[name] = run.load(hint, record[name], join(path, name), depth + 1)
         elif required:
-            run.wrong(_join(path, name), _expectation(hint), "nothing")
+            run.wrong(join(path, name), _expectation(hint), "nothing")
     if len(run.mismatches) > before:
         return WRONG
     try:
         return kind(**values)
     except RecordError as error:
         for each in error.mismatches:
-            run.wrong(_join(path, each.path), each.expected, each.got, each.hint)
+            run.wrong(join(path, each.path), each.expected, each.got, each.hint)
     except (TypeError, ValueError) as error:
-        run.wrong(path, f"values that make a {kind.__name__}", str(error)[:_MAX_SHOWN])
+        run.wrong(path, f"values that make a {kind.__name__}", str(error)[:MAX_SHOWN])
     return WRONG
 
 
 # ------------------------------------------------------------------------------------- in words
-
-#: Characters of a value, a key or a label in a message.
-_MAX_SHOWN = 80
-_MAX_BITS = 128
 
 
 def _expectation(hint: Any) -> str:
@@ -483,34 +445,3 @@ def _expectation(hint: Any) -> str:
 
 def _alternatives(hints: Iterable[Any]) -> str:
     return " or ".join(dict.fromkeys(map(_expectation, hints)))
-
-
-def show(record: object) -> str:
-    """Return a record as a message shows it: of bounded length, whatever it is."""
-    match record:
-        case list() | tuple():
-            return f"a list of {len(record)}"
-        case Mapping():
-            return f"an object of {len(record)}"
-        case int() if record.bit_length() > _MAX_BITS:  # whose repr Python may refuse
-            return f"an integer of {record.bit_length()} bits"
-        case str() if len(record) > _MAX_SHOWN:
-            return f"{record[:_MAX_SHOWN]!r}… ({len(record)} characters)"
-        case date():
-            return record.isoformat()
-    return repr(record)[:_MAX_SHOWN]
-
-
-def _label(record: object) -> str:
-    """What an item of a list is called, for a path."""
-    if isinstance(record, Mapping):
-        for name in ("id", "name", "code"):
-            label = record.get(name)
-            if isinstance(label, str) and label.isprintable() and len(label) <= _MAX_SHOWN:
-                return f": {label}"
-    return ""
-
-
-def _join(path: str, key: str) -> str:
-    short = key if key.isprintable() and len(key) <= _MAX_SHOWN else show(key)
-    return f"{path}.{short}" if path and short else path or short

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from pytest_rtcmpu.checks.testees.protocol import Outcome, Testee
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.endpoint import Call, Endpoint
 from pytest_rtcmpu.faults import PLAIN, slow_bytes
+from pytest_rtcmpu.mock.door import sealed
 from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.credentials import Credentials
@@ -100,12 +102,15 @@ class ClientBench(BaseBench[Observation, Scenario]):
         #: it has called.
         self._silences: dict[object, list[str]] | None = {}
         self._server = Server(self._handle)
-        self._server.start()
+        self._open = ExitStack()
+        self._open.callback(testee.close)
+        # One that goes its own way, past the endpoint it is given, must not reach the real host.
+        self._open.enter_context(sealed(self.contract.service.host))
+        self._open.enter_context(self._server)
 
     def close(self) -> None:
         """Stop the server and end the client."""
-        self._server.stop()
-        self._testee.close()
+        self._open.close()
 
     def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
         """Run a saved case again, signed afresh, and return what breaks its clause."""

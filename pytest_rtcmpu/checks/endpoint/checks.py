@@ -69,8 +69,8 @@ _OWN: tuple[Check[Observation], ...] = (
 )
 
 #: Rules that no request breaks by itself and no check can bring about: nobody names us a disabled
-#: key of a foreign endpoint.
-_OUT_OF_REACH = ("active",)
+#: key of a foreign endpoint, nor a temporary one.
+_OUT_OF_REACH = ("active", "given", "own")
 
 
 @cache

@@ -31,6 +31,7 @@ from pytest_rtcmpu.checks.testees.protocol import (
     plain,
     shown,
 )
+from pytest_rtcmpu.mock import environment
 from pytest_rtcmpu.values.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class _Process:
         self._popen = subprocess.Popen(
             argv,
             cwd=cwd,
+            env=environment.leading_nowhere(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

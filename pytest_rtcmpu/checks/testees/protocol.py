@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.contract import load
-from pytest_rtcmpu.mock import environment
+from pytest_rtcmpu.mock.door import sealed
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.redaction import redact_everywhere
 from pytest_rtcmpu.values.text import near
@@ -155,7 +155,7 @@ class CallableTestee:
                 answers.put(Outcome(kind="died", message=_text(error)))
 
         began = time.monotonic()
-        with environment.watch(but=_address(endpoint), forbidden=load().service.host) as elsewhere:
+        with sealed(load().service.host, meant=_address(endpoint)) as elsewhere:
             threading.Thread(target=call, name=f"rtcmpu {self.target}", daemon=True).start()
             try:
                 outcome = answers.get(timeout=timeout + self.grace)

@@ -223,12 +223,12 @@ def test_merge_of_nothing():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({}, "schema 'rtcmpu-report/1', got None"),
-        ({"schema": "rtcmpu-report/2"}, "got 'rtcmpu-report/2'"),
+        ({}, "schema 'rtcmpu-report/2', got None"),
+        ({"schema": "rtcmpu-report/1"}, "got 'rtcmpu-report/1'"),
         ([], "got 'list'"),
         (
             {"schema": SCHEMA, "seed": 1},
-            "not a complete rtcmpu-report/1 report:\nedition: expected text, got nothing\nstrict: ",
+            "not a complete rtcmpu-report/2 report:\nedition: expected text, got nothing\nstrict: ",
         ),
         ({**report(run()), "subjects": [None]}, r"subjects\[0\]: expected an object, got None"),
         ({**report(run()), "phases": ["fuz"]}, r"phases\[0\]: .* got 'fuz'; did you mean fuzz"),

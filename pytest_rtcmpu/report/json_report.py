@@ -24,7 +24,7 @@ from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Outcome, exit_s
 from pytest_rtcmpu.values import records
 
 #: The format's name and version; the number grows when a reader would have to change.
-SCHEMA: Final = "rtcmpu-report/1"
+SCHEMA: Final = "rtcmpu-report/2"
 
 
 def to_json(
@@ -243,7 +243,7 @@ class _Subject:
 class _Report:
     """The file."""
 
-    schema: Literal["rtcmpu-report/1"]
+    schema: Literal["rtcmpu-report/2"]
     edition: str
     seed: int
     strict: bool

@@ -253,7 +253,7 @@ def test_the_rules_of_each_kind_are_those_that_the_code_judges() -> None:
 
 def test_the_endpoints_rules_are_those_that_it_refuses_by() -> None:
     """The contract's table of the endpoint's own rules is what the endpoint refuses by."""
-    calls = constants_of_calls(PACKAGE / "endpoint" / "checks.py", "_refuse")
+    calls = constants_of_calls(PACKAGE / "endpoint" / "handling.py", "_refuse")
     assert {call for call in calls if len(call) == 2} == ENDPOINT_RULES
 
 
@@ -764,7 +764,7 @@ ALLOWED: dict[tuple[str, str | int], str] = {
     ("strategies/defects.py", "720p"): "a text that is no integer",
     ("cli.py", "TaskExisted"): "an example in a help text",
     ("endpoint/record.py", 10_000): "how many calls are kept",
-    ("endpoint/checks.py", 20): "how many earlier calls an autopsy looks at",
+    ("endpoint/handling.py", 20): "how many earlier calls an autopsy looks at",
 }
 #: Values that are names of things too: the operation, and the kind of signature.
 NAMES = (None, "StartMPUTask", "1.0")

@@ -14,14 +14,14 @@ from random import Random
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.contract import Clause, Contract, ErrorRow, SignatureKind
-from pytest_rtcmpu.endpoint.checks import (
-    CHECKS,
-    ENVELOPE_CHECKS,
-    STATELESS_CHECKS,
-    absent_common,
-)
 from pytest_rtcmpu.endpoint.controls import Controls
 from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal, open_exchange
+from pytest_rtcmpu.endpoint.handling import (
+    ENVELOPE_STEPS,
+    STATELESS_STEPS,
+    STEPS,
+    absent_common,
+)
 from pytest_rtcmpu.endpoint.record import MAX_CALLS, Answer, Call
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Spoil
 from pytest_rtcmpu.errors import RTCMPUWarning, SignatureWarning, SilenceWarning
@@ -116,8 +116,8 @@ class Endpoint(Controls):
         appended = ""
         try:
             # What never got to the service is judged for the record, and changes nothing.
-            for check in CHECKS if handled else STATELESS_CHECKS:
-                check(state, exchange)
+            for step in STEPS if handled else STATELESS_STEPS:
+                step(state, exchange)
             if handled:
                 state.tasks[exchange.task] = request
         except Refusal as refusal:
@@ -164,9 +164,9 @@ class Endpoint(Controls):
             exchange = open_exchange(request, state.contract, now=state.now, explain=explain)
             absent = absent_common(state, exchange)
             clauses = [state.contract.rule(name, "required") for name in absent]
-            for check in ENVELOPE_CHECKS:
+            for step in ENVELOPE_STEPS:
                 try:
-                    check(state, exchange)
+                    step(state, exchange)
                 except Refusal as refusal:
                     if refusal.clause is not None:
                         clauses.append(refusal.clause)

@@ -1,6 +1,6 @@
 """The contract's sentence on the order of checks: "first failure answers".
 
-bytes → pairs → envelope → signature → required → values → state. Each check takes what the
+bytes → pairs → envelope → signature → required → values → state. Each step takes what the
 endpoint knows and a request on its way, and raises a :class:`Refusal` where the request breaks it.
 """
 
@@ -17,7 +17,7 @@ from pytest_rtcmpu.signatures.verify import Verdict, verify_1_0, verify_v3
 from pytest_rtcmpu.values.credentials import Secret
 from pytest_rtcmpu.values.redaction import redact_everywhere
 
-Check = Callable[[State, Exchange], None]
+Step = Callable[[State, Exchange], None]
 
 
 def _refuse(state: State, parameter: str | None, rule: str, *, appended: str = "") -> Refusal:
@@ -210,7 +210,7 @@ def check_existence(state: State, exchange: Exchange) -> None:
         raise _refuse(state, "TaskId", "exists")
 
 
-CHECKS: tuple[Check, ...] = (
+STEPS: tuple[Step, ...] = (
     check_method,
     check_format,
     check_common,
@@ -227,10 +227,10 @@ CHECKS: tuple[Check, ...] = (
     check_existence,
 )
 #: Those that change nothing and depend on no earlier call.
-STATELESS_CHECKS = tuple(
-    check for check in CHECKS if check not in (check_nonce, fail_as_asked, check_existence)
+STATELESS_STEPS = tuple(
+    step for step in STEPS if step not in (check_nonce, fail_as_asked, check_existence)
 )
 #: Those of the envelope; :func:`absent_common` tells more than ``check_common``.
-ENVELOPE_CHECKS = tuple(
-    check for check in CHECKS[: CHECKS.index(check_nonce)] if check is not check_common
+ENVELOPE_STEPS = tuple(
+    step for step in STEPS[: STEPS.index(check_nonce)] if step is not check_common
 )

@@ -145,7 +145,7 @@ def test_a_refused_call_as_json(control: Control) -> None:
 
 def test_a_wrong_signature_as_json(control: Control) -> None:
     """A call whose signature does not verify has the autopsy's text."""
-    wrong = Client(Credentials("testid", "wrong"), now=lambda: NOW)
+    wrong = Client(Credentials("testid", "wrong", TOKEN), now=lambda: NOW)
     control(wrong.prepare("StartMPUTask", TASK.to_wire()))
     [found] = asked(control, "GET", "/calls")["calls"]
     assert found["code"] == "SignatureDoesNotMatch"
@@ -486,7 +486,7 @@ def test_the_page_says_why(control: Control) -> None:
 
 def test_the_page_has_the_autopsy(control: Control) -> None:
     """A signature that does not verify is explained stage by stage."""
-    wrong = Client(Credentials("testid", "wrong"), now=lambda: NOW)
+    wrong = Client(Credentials("testid", "wrong", TOKEN), now=lambda: NOW)
     control(wrong.prepare("StartMPUTask", TASK.to_wire()))
     assert "does not verify." in page(control)
     assert "String to sign (server)" in page(control)

@@ -117,7 +117,10 @@ class GatewayError(APIError):
 
 
 class ServiceError(APIError):
-    """A Code of the service error table (S2 111173) or of a sister operation."""
+    """A Code of the service error table (S2 111173), or of another operation's own.
+
+    Those of an operation have a class of their own, such as ``InvalidTaskNotFound``.
+    """
 
 
 class UndocumentedError(APIError):
@@ -149,16 +152,21 @@ def _rows(code: str) -> tuple[ErrorRow, ...]:
 
 
 @cache
-def _own_classes() -> dict[str, type[StartMPUTaskError]]:
-    """The classes of the operation's own tables, one a Code, by class name."""
-    made: dict[str, type[StartMPUTaskError]] = {}
+def _own_classes() -> dict[str, type[APIError]]:
+    """The classes of the operations' own tables, one a Code, by class name."""
+    made: dict[str, type[APIError]] = {}
     for contract in _contracts():
-        for row in contract.errors:
-            name = row.code.replace(".", "")
-            if row.table == contract.service.action and name not in made:
-                doc = f"{row.code} (HTTP {row.http_status}): {row.meaning} Source: {row.source}."
-                names = {"__doc__": doc, "__module__": __name__}
-                made[name] = type(name, (StartMPUTaskError,), names)
+        for operation in contract.operations.values():
+            is_first = operation.name == contract.service.action
+            base: type[APIError] = StartMPUTaskError if is_first else ServiceError
+            for row in operation.errors:
+                name = row.code.replace(".", "")
+                if name not in made:
+                    doc = (
+                        f"{row.code} (HTTP {row.http_status}): {row.meaning} Source: {row.source}."
+                    )
+                    names = {"__doc__": doc, "__module__": __name__}
+                    made[name] = type(name, (base,), names)
     return made
 
 
@@ -167,9 +175,9 @@ def error_class(code: str) -> type[APIError]:
     rows = _rows(code)
     if not rows:
         return UndocumentedError
-    if rows[0].table == _contract.load().service.action:
-        return _own_classes()[code.replace(".", "")]
-    return _FAMILIES.get(rows[0].table, ServiceError)
+    if rows[0].table in _FAMILIES:
+        return _FAMILIES[rows[0].table]
+    return _own_classes().get(code.replace(".", ""), ServiceError)
 
 
 def api_error(
@@ -184,7 +192,7 @@ def _rebuild(given: dict[str, object]) -> APIError:
     return api_error(**given)  # type: ignore[arg-type]
 
 
-def __getattr__(name: str) -> type[StartMPUTaskError]:
+def __getattr__(name: str) -> type[APIError]:
     try:
         return _own_classes()[name]
     except KeyError:

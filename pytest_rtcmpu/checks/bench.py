@@ -44,6 +44,8 @@ class Settings:
     max_examples: how many examples fuzz and stateful try, each.
     seed: what fuzz and stateful are seeded with.
     timeout: seconds a client has for one start, and an endpoint for one reply.
+    operations: the operations that the subject is checked on; those that it is known to have unless
+        given.
     """
 
     phases: tuple[Phase, ...] = PHASES
@@ -51,6 +53,7 @@ class Settings:
     max_examples: int = 100
     seed: int = 0
     timeout: float = 5.0
+    operations: tuple[str, ...] = ()
 
     def selects(self, clause: str) -> bool:
         """Return whether a clause's id matches a glob, or there is none."""
@@ -85,11 +88,13 @@ class Check(Generic[O]):
         clause: the clause's id.
         judge: what looks at an observation.
         only_about: whether it applies only to scenarios that are about the clause.
+        operation: the operation whose calls it judges; every one's where there is none.
     """
 
     clause: str
     judge: Callable[[O], Judgement]
     only_about: bool = False
+    operation: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -218,12 +223,15 @@ class BaseBench(Generic[O, S]):
         observation: O,
         *,
         scenario: str,
+        operation: str,
         exchanges: Callable[[], tuple[Exchange, ...]],
         case: Callable[[], Mapping[str, Any]],
     ) -> list[Finding]:
         """Judge one observation by every selected check, keep count, and return its findings."""
         found: list[Finding] = []
         for check in self._selected_checks:
+            if check.operation not in (None, operation):
+                continue
             said = check.judge(observation)
             if said is None:
                 continue
@@ -303,7 +311,7 @@ def planned_clauses(
 ) -> Iterator[Clause]:
     """Yield the clauses that checks are about, in the contract's order."""
     named = {check.clause for check in checks}
-    for clause in contract.clauses:
+    for clause in contract.all_clauses:
         if clause.id in named and subject in clause.subjects:
             yield clause
 

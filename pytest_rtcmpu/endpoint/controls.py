@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pytest_rtcmpu import faults, wire
 from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow
+from pytest_rtcmpu.endpoint import effects
 from pytest_rtcmpu.endpoint.record import Call, once
-from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State
+from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State, Task
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.signatures.autopsy import Memory
 from pytest_rtcmpu.values.credentials import Credentials, Secret
+
+#: A task as such, or (AppId, TaskId).
+TaskKey = StartMPUTask | tuple[str, str]
+
+
+def _key(task: TaskKey) -> tuple[str, str]:
+    """What a task is known by.
+
+    Raises:
+        TypeError: for what names no task.
+    """
+    if isinstance(task, StartMPUTask):
+        return task.app_id, task.task_id
+    if isinstance(task, tuple) and len(task) == 2 and all(isinstance(x, str) for x in task):
+        return task
+    raise TypeError(f"task: expected a StartMPUTask or (AppId, TaskId), got {task!r}")
 
 
 class Controls:
@@ -67,29 +85,75 @@ class Controls:
 
     @property
     def tasks(self) -> list[StartMPUTask]:
-        """The tasks that exist, in the order in which they were started."""
+        """The tasks that run or wait for their channel, in the order in which they were started."""
         with self._lock:
             started, contract = list(self._state.tasks.values()), self._state.contract
         return [
-            StartMPUTask.from_wire(once(wire.request_pairs(request)), contract=contract)
-            for request in started
+            StartMPUTask.from_wire(once(wire.request_pairs(task.request)), contract=contract)
+            for task in started
         ]
+
+    def status(self, task: TaskKey) -> int:
+        """Return a task's status, as GetMPUTaskStatus would tell it; nothing scripted is used up.
+
+        Raises:
+            KeyError: if none was started.
+        """
+        with self._lock:
+            return self._known(_key(task)).status
 
     # ------------------------------------------------------------------------ what is changed
 
-    def stop(self, task: StartMPUTask | tuple[str, str]) -> None:
-        """Stop a task, given as such or as (AppId, TaskId).
+    def stop(self, task: TaskKey) -> None:
+        """Stop a task, given as such or as (AppId, TaskId), as its user does.
 
         Raises:
-            KeyError: if there is none.
+            KeyError: if none runs.
         """
-        key = (task.app_id, task.task_id) if isinstance(task, StartMPUTask) else task
+        key = _key(task)
         with self._lock:
-            tasks = self._state.tasks
-            if key not in tasks:
-                known = ", ".join(map(str, tasks)) or "none"
+            if key not in self._state.tasks:
+                known = ", ".join(map(str, self._state.tasks)) or "none"
                 raise KeyError(f"no task (AppId, TaskId) = {key}; running: {known}")
-            del tasks[key]
+            effects.stop(self._state, key)
+
+    def set_status(self, task: TaskKey, status: int, *then: int) -> None:
+        """Set the status that GetMPUTaskStatus answers.
+
+        A task of a status other than 0 and 1 runs no more, and its TaskId is free.
+
+        Args:
+            task: a task that was started, given as such or as (AppId, TaskId).
+            status: of the edition's table: 0 waiting for the channel, 1 running, 2 stopped, 3 stopped
+                by the user.
+            then: what the polls after the next one answer, in that order; the last one stays:
+                ``set_status(task, 0, 0, 1)``.
+
+        Raises:
+            KeyError: if no such task was started.
+            ValueError: for a status that the edition does not have.
+        """
+        key = _key(task)
+        with self._lock:
+            known = effects.statuses(self._state.contract)
+            for each in (status, *then):
+                if type(each) is not int or each not in known:
+                    expected = ", ".join(map(str, known))
+                    raise ValueError(f"status: expected one of {expected}, got {each!r}")
+            one = self._known(key)
+            if then:
+                one.scripted = deque((status, *then))
+            else:
+                one.scripted = None
+                effects.set_status(self._state, key, status)
+
+    def _known(self, key: tuple[str, str]) -> Task:
+        state = self._state
+        found = state.tasks.get(key) or state.ended.get(key)
+        if found is None:
+            known = ", ".join(map(str, (*state.tasks, *state.ended))) or "none"
+            raise KeyError(f"no task (AppId, TaskId) = {key}; started: {known}")
+        return found
 
     def register_layout(self, layout_id: int, panes: int) -> None:
         """Make a user-defined layout known.

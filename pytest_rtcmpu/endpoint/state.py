@@ -36,6 +36,23 @@ class AskedFault:
     handled: bool
 
 
+@dataclass(kw_only=True, slots=True)
+class Task:
+    """A task that was started, running or not.
+
+    Attributes:
+        request: what started it.
+        status: what GetMPUTaskStatus answers, once ``scripted`` is used up.
+        holds: the values, (parameter, value), that no other task may have meanwhile.
+        scripted: what the next polls answer, in that order.
+    """
+
+    request: Request
+    status: int
+    holds: tuple[tuple[str, str], ...] = ()
+    scripted: deque[int] | None = None
+
+
 class Nonces:
     """The nonces that were used, each for as long as its timestamp may pass."""
 
@@ -66,7 +83,10 @@ class State:
 
     Args:
         keys: each access key and whether it is active, by its AccessKeyId.
-        tasks: the requests that started the tasks that exist, by (AppId, TaskId).
+        tasks: the tasks that run or wait for their channel, by (AppId, TaskId).
+        ended: those that were started and run no more.
+        held: which task a value that no two may share belongs to, by parameter and value; or
+            when the task that it belonged to ended.
         asked: what a test has asked the next calls to be answered with, in that order.
         autopsies: what explained earlier signatures; it changes no reply, and outlives a reset.
     """
@@ -81,7 +101,9 @@ class State:
     ) -> None:
         self.contract = contract
         self.keys = dict(keys)
-        self.tasks: dict[tuple[str, str], Request] = {}
+        self.tasks: dict[tuple[str, str], Task] = {}
+        self.ended: dict[tuple[str, str], Task] = {}
+        self.held: dict[tuple[str, str], tuple[str, str] | datetime] = {}
         self.nonces = Nonces()
         self.record = Record(max_calls)
         self.asked: deque[AskedAnswer | AskedFault] = deque()

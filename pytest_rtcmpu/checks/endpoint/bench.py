@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -22,12 +23,14 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
     ReadReply,
     Scenario,
     Step,
+    fresh_pairs,
     read,
 )
 from pytest_rtcmpu.client import Client, Envelope
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import TransportError
 from pytest_rtcmpu.strategies.envelope_defects import changed
+from pytest_rtcmpu.strategies.plain import plain, to_pairs
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
@@ -60,7 +63,6 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         contract: Contract | None = None,
     ) -> None:
         super().__init__(url, settings, contract)
-        self.checks = endpoint_checks(self.contract)
         self._credentials = credentials
         try:
             self._clients = {
@@ -74,6 +76,10 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             }
         except ValueError as error:
             raise CannotRun(str(error)) from None
+        self._operations = settings.operations
+        self.checks = endpoint_checks(
+            self.contract, self._operations or tuple(self.contract.operations)
+        )
         self._names: dict[str, str] = {}
         self._request_ids: set[str] = set()
         self._started: set[tuple[str, str]] = set()
@@ -117,6 +123,9 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             return value
         if value.startswith("@upper:"):
             return self._fill_in(f"@{value.removeprefix('@upper:')}").upper()
+        if value.startswith("@url:"):
+            _, name, url = value.split(":", 2)
+            return url.replace("://", f"://{self._fill_in(f'@at:{name}')}.", 1)
         if value not in self._names:
             self._names[value] = self.unique(value[1:].partition(":")[0])
         return self._names[value]
@@ -140,7 +149,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             return changed(sent, named, self.contract)
 
         client = self._clients[step.signature]
-        return client.prepare(self.contract.service.action, pairs, envelope=envelope)
+        return client.prepare(step.operation, pairs, envelope=envelope)
 
     def _redact(self, text: str) -> str:
         return redact_all(text, self._credentials)
@@ -153,7 +162,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
                 raise CannotRun(f"the endpoint cannot be reached: {error}") from None
             return None, f"no reply: {error}"
         self._reached = True
-        return read(response, self.contract), ""
+        return read(response, self.contract.operation(step.operation)), ""
 
     def _observe(self, phase: Phase, scenario: Scenario) -> list[Finding]:
         self.new_names()
@@ -173,6 +182,14 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         existed = key in self._started
         answer, failure = self._send(step, request)
         return self._judge_step(phase, scenario, request, answer, failure, existed=existed)
+
+    def _follow(self, step: Step) -> None:
+        """Keep account of the tasks that exist."""
+        effect = self.contract.operation(step.operation).in_view.effect
+        if effect == "start":
+            self._started.add(self._key(step))
+        elif effect == "stop":
+            self._started.discard(self._key(step))
 
     def _key(self, step: Step) -> tuple[str, str]:
         named = {name: self._fill_in(value) for name, value in step.pairs}
@@ -197,7 +214,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             answer=answer,
             failure=failure,
             request=request,
-            contract=self.contract,
+            contract=self.contract.operation(step.operation),
             request_id_repeated=request_id in self._request_ids,
             existed=existed,
             winners=winners,
@@ -206,11 +223,12 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         if request_id is not None:
             self._request_ids.add(request_id)
         if answer is not None and answer.code is None:
-            self._started.add(self._key(step))
+            self._follow(step)
         return self._judge(
             phase,
             observation,
             scenario=scenario.name,
+            operation=step.operation,
             exchanges=lambda: (
                 exchange_text(
                     request,
@@ -229,7 +247,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             step = scenario.steps[-1]
             requests = [self._prepare(step) for _ in range(RACERS)]
             responses = race(self._clients[step.signature].endpoint, requests, self.settings)
-            answers = [read(r, self.contract) for r in responses if isinstance(r, Response)]
+            view = self.contract.operation(step.operation)
+            answers = [read(r, view) for r in responses if isinstance(r, Response)]
             failures = [r for r in responses if isinstance(r, str)]
             if not answers and not self._reached:
                 raise CannotRun(f"the endpoint cannot be reached: {failures[0]}")
@@ -249,8 +268,39 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     # --------------------------------------------------------------------------------- the phases
 
+    @cached_property
+    def operations(self) -> tuple[str, ...]:
+        """The operations that the endpoint is checked on.
+
+        Where nobody has named them, they are StartMPUTask and those that the endpoint shows to know
+        when it is asked: a mock of one operation breaks no clause of another.
+        """
+        if self._operations:
+            return self._operations
+        first = self.contract.action
+        others = (name for name in self.contract.operations if name != first)
+        known = [name for name in others if self._knows(name)]
+        return (first, *known)
+
+    def _knows(self, operation: str) -> bool:
+        """Whether the endpoint answers a plain request of an operation as the operation would."""
+        view = self.contract.operation(operation)
+        self.new_names()
+        pairs = fresh_pairs(to_pairs(plain(view), view), view)
+        step = Step(pairs=pairs, operation=operation)
+        answer, _ = self._send(step, self._prepare(step))
+        if answer is None:
+            return False
+        own = {row.code for row in view.in_view.errors}
+        fields = {each.name for each in view.in_view.reply}
+        if answer.success:
+            return fields <= set(answer.fields)
+        return answer.code in own
+
     def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
-        return documented(self.contract) if phase == "documented" else pairwise(self.contract)
+        if phase == "documented":
+            return documented(self.contract, self.operations)
+        return pairwise(self.contract)
 
     def _about(self, scenario: Scenario) -> Collection[str]:
         return scenario.about
@@ -262,7 +312,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
         @seed(self.settings.seed)
         @make_settings(self.settings.max_examples)
-        @given(step=step_strategy(self.contract))
+        @given(step=step_strategy(self.contract, self.operations))
         def run(step: Step) -> None:
             self._step("fuzz", None)
             scenario = Scenario(name="fuzz", steps=(step,))

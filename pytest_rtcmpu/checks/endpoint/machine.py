@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.endpoint.scenarios import Expect, Step
+from pytest_rtcmpu.checks.endpoint.scenarios import Expect, Step, fresh_pairs
 from pytest_rtcmpu.checks.machines import APPS, TASKS, run_machine
+from pytest_rtcmpu.contract import Contract
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
@@ -51,7 +52,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
             self.used.add(self.nonces + 1)
             self.observe(
                 Step(
-                    pairs=_name(cases.plain(contract), app, task),
+                    pairs=_name(contract, app, task, self.nonces),
                     signature=signature,
                     envelope={"nonce": self.nonce()},
                     expect=expect,
@@ -80,7 +81,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
             """A bad signature uses no nonce up, and starts nothing."""
             self.observe(
                 Step(
-                    pairs=_name(cases.plain(contract), app, task),
+                    pairs=_name(contract, app, task, self.nonces),
                     envelope={"nonce": self.nonce(), "tamper": "first"},
                     expect=Expect.refused(contract, "signature.mismatch"),
                 )
@@ -105,7 +106,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 self.used.add(number)
             self.observe(
                 Step(
-                    pairs=_name(cases.plain(contract), app, task),
+                    pairs=_name(contract, app, task, self.nonces),
                     envelope={"nonce": f"@nonce:{number}"},
                     expect=expect,
                 )
@@ -121,6 +122,8 @@ def _rename(name: str, value: str, app: str, task: str) -> str:
     return {"AppId": f"@app:{app}", "TaskId": f"@task:{task}"}.get(name, value)
 
 
-def _name(params: dict[str, Any], app: str, task: str) -> tuple[tuple[str, str], ...]:
-    named = {**params, "AppId": f"@app:{app}", "TaskId": f"@task:{task}"}
-    return tuple(cases.to_pairs(named))
+def _name(contract: Contract, app: str, task: str, count: int) -> tuple[tuple[str, str], ...]:
+    named = {**cases.plain(contract), "AppId": f"@app:{app}"}
+    pairs = cases.to_pairs(named, contract)
+    # Each start has an address of its own: one that a task has left rests for a while.
+    return fresh_pairs(pairs, contract, f"@task:{task}", url=f"{count}")

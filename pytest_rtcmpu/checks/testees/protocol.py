@@ -48,6 +48,7 @@ class Outcome:
             tail.
         seconds: how long it took.
         elsewhere: the hosts it called that are not the endpoint, as far as can be seen.
+        status: the Status that GetMPUTaskStatus told it.
     """
 
     kind: Literal["request_id", "error", "garbage", "died", "hung"]
@@ -57,6 +58,7 @@ class Outcome:
     http_status: int | None = None
     seconds: float = 0.0
     elsewhere: tuple[str, ...] = ()
+    status: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,20 @@ class Testee(Protocol):
         ...
 
     def start(
-        self, params: Mapping[str, Any], *, endpoint: str, credentials: Credentials, timeout: float
+        self,
+        params: Mapping[str, Any],
+        *,
+        endpoint: str,
+        credentials: Credentials,
+        timeout: float,
+        operation: str | None = None,
     ) -> Outcome:
-        """Let the client start one task; ``params`` are the documented names."""
+        """Let the client start one task, or do another operation.
+
+        Args:
+            params: the documented names.
+            operation: where it is not StartMPUTask.
+        """
         ...
 
     def close(self) -> None:
@@ -129,6 +142,10 @@ class CallableTestee:
     It returns the RequestId or raises; the Code is the exception's ``code`` or ``error_code``. Each
     call runs in a thread of its own, so that one that never ends stops nothing but itself.
 
+    One that takes ``operation`` too can other operations: all of the edition's, or those that its
+    attribute ``operations`` names. It is given only where it is not StartMPUTask. Of
+    GetMPUTaskStatus it returns ``{"request_id": …, "status": …}``.
+
     Raises:
         CannotRun: for a callable that cannot be called so.
     """
@@ -140,9 +157,16 @@ class CallableTestee:
         self.target = target or str(getattr(function, "__qualname__", function))
         _expect_callable(function, self.target)
         self._function = function
+        self.operations = _operations(function)
 
     def start(
-        self, params: Mapping[str, Any], *, endpoint: str, credentials: Credentials, timeout: float
+        self,
+        params: Mapping[str, Any],
+        *,
+        endpoint: str,
+        credentials: Credentials,
+        timeout: float,
+        operation: str | None = None,
     ) -> Outcome:
         """Call it once and wait for ``timeout`` and the grace."""
         answers: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -150,7 +174,9 @@ class CallableTestee:
 
         def call() -> None:
             try:
-                answers.put(called(self._function, given, endpoint, plain(credentials), timeout))
+                answers.put(
+                    called(self._function, given, endpoint, plain(credentials), timeout, operation)
+                )
             except BaseException as error:
                 answers.put(Outcome(kind="died", message=_text(error)))
 
@@ -180,10 +206,14 @@ def called(
     endpoint: str,
     credentials: PlainCredentials,
     timeout: float,
+    operation: str | None = None,
 ) -> Outcome:
     """Call a client here and now. What ends a process (SystemExit, KeyboardInterrupt) is raised."""
+    other = {} if operation is None else {"operation": operation}
     try:
-        answer = function(params, endpoint=endpoint, credentials=credentials, timeout=timeout)
+        answer = function(
+            params, endpoint=endpoint, credentials=credentials, timeout=timeout, **other
+        )
     except Exception as error:
         return _read_exception(error)
     return _read_return(answer)
@@ -245,7 +275,23 @@ def _expect_callable(function: object, target: str) -> None:
         ) from None
 
 
+def _operations(function: Start) -> tuple[str, ...]:
+    """The operations that a callable can: those it names, or all where it takes ``operation``."""
+    named = getattr(function, "operations", None)
+    if named is not None:
+        return tuple(map(str, named))
+    try:
+        takes = "operation" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        takes = False
+    return tuple(load().operations) if takes else ()
+
+
 def _read_return(answer: object) -> Outcome:
+    if isinstance(answer, Mapping):
+        request_id, status = answer.get("request_id"), answer.get("status")
+        if isinstance(request_id, str) and request_id and _is_status(status):
+            return Outcome(kind="request_id", request_id=request_id, status=status)
     if isinstance(answer, str) and answer:
         return Outcome(kind="request_id", request_id=str(answer))
     if inspect.iscoroutine(answer):
@@ -253,6 +299,10 @@ def _read_return(answer: object) -> Outcome:
     return Outcome(
         kind="garbage", message=f"expected a RequestId or an exception, got {shown(answer)}"
     )
+
+
+def _is_status(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def _read_exception(error: Exception) -> Outcome:

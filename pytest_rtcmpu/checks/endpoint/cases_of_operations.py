@@ -1,0 +1,117 @@
+"""Fixed cases of the other operations: what they accept and refuse, and what they do to a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_rtcmpu.checks import cases
+from pytest_rtcmpu.checks.endpoint.scenarios import (
+    MODES,
+    Expect,
+    Scenario,
+    Step,
+    at_address,
+    fresh,
+    fresh_pairs,
+    sequence,
+)
+from pytest_rtcmpu.contract import Contract
+
+
+def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
+    """Yield the fixed cases of an operation that is not StartMPUTask.
+
+    Args:
+        contract: StartMPUTask in view.
+        view: the operation in view.
+    """
+    start = _start(contract)
+    for name, clause, params in cases.valid(view):
+        step = _step(view, params, Expect(clause=clause))
+        yield sequence(f"{view.action} {name}", start, step)
+    for signature, method in MODES:
+        for reply_format in ("JSON", "XML"):
+            mode: dict[str, Any] = {
+                "signature": signature,
+                "method": method,
+                "reply_format": reply_format,
+            }
+            about = Expect(clause=view.rule(None, "accepted").id)
+            step = replace(_step(view, cases.plain(view), about), **mode)
+            name = f"{view.action}, signature {signature} by {method}, {reply_format}"
+            yield sequence(name, start, step)
+    for name, clause, broken in cases.breaches(view):
+        refused = Expect.refused(view, clause)
+        step = Step(pairs=fresh_pairs(broken, view), operation=view.action, expect=refused)
+        yield sequence(f"{view.action} {name}", start, step)
+    make = _OF_EFFECTS.get(view.in_view.effect)
+    if make is not None:
+        yield from make(contract, view)
+
+
+def _start(contract: Contract) -> Step:
+    return Step(pairs=fresh(cases.plain(contract), contract))
+
+
+def _step(view: Contract, params: Mapping[str, Any], expect: Expect) -> Step:
+    return Step(pairs=fresh(params, view), operation=view.action, expect=expect)
+
+
+def _operation_of(contract: Contract, effect: str) -> Contract | None:
+    """The edition seen from its operation of that effect."""
+    names = (name for name, each in contract.operations.items() if each.effect == effect)
+    return next((contract.operation(name) for name in names), None)
+
+
+def _stops(contract: Contract, view: Contract) -> Iterator[Scenario]:
+    """A task that was stopped may be started again, and stopped again."""
+    start = _start(contract)
+    stop = _step(view, cases.plain(view), Expect(clause=view.rule(None, "accepted").id))
+    about = Expect(clause="stop.restart")
+    # At another address: in later editions the one that was left rests for a while.
+    again = replace(start, pairs=at_address(start.pairs, "again"), expect=about)
+    yield sequence("started, stopped, started again", start, stop, again)
+    yield sequence("started and stopped twice", start, stop, again, stop)
+    for signature, method in MODES:
+        mode: dict[str, Any] = {"signature": signature, "method": method}
+        steps = (replace(step, **mode) for step in (start, stop, again))
+        yield sequence(f"started, stopped, started again, {signature} by {method}", *steps)
+
+
+def _statuses(contract: Contract, view: Contract) -> Iterator[Scenario]:
+    """A task's status: of one that was never started, that runs, that was stopped."""
+    never = Expect.refused(view, view.rule("TaskId", "exists").id)
+    ask = _step(view, cases.plain(view), never)
+    for signature, method in MODES:
+        for reply_format in ("JSON", "XML"):
+            mode: dict[str, Any] = {
+                "signature": signature,
+                "method": method,
+                "reply_format": reply_format,
+            }
+            name = f"never started, {signature} by {method}, {reply_format}"
+            yield sequence(name, replace(ask, **mode))
+    start = _start(contract)
+    runs = replace(ask, expect=Expect(clause="status.after-start", statuses=(0, 1, 2)))
+    yield sequence("the status after a start", start, runs, runs)
+    yield sequence("the status after a start, XML", start, replace(runs, reply_format="XML"))
+    stopping = _operation_of(contract, "stop")
+    if stopping is not None:
+        stop = _step(
+            stopping,
+            cases.plain(stopping),
+            Expect(clause=stopping.rule(None, "accepted").id),
+        )
+        stopped = replace(ask, expect=Expect(clause="status.after-stop", statuses=(3,)))
+        yield sequence("the status after a stop", start, stop, stopped)
+        again = replace(start, pairs=at_address(start.pairs, "again"))
+        again = replace(again, expect=Expect(clause="stop.restart"))
+        yield sequence("the status after another start", start, stop, again, runs)
+
+
+_OF_EFFECTS: Mapping[str, Callable[[Contract, Contract], Iterator[Scenario]]] = {
+    "stop": _stops,
+    "status": _statuses,
+}

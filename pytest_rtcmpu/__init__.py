@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_rtcmpu.client import Client, Envelope, Reply
+    from pytest_rtcmpu.client import Client, Envelope, Reply, StatusReply
     from pytest_rtcmpu.contract import Contract
     from pytest_rtcmpu.endpoint import Call, Diagnosis, Endpoint
     from pytest_rtcmpu.errors import (
@@ -30,9 +30,13 @@ if TYPE_CHECKING:
     )
     from pytest_rtcmpu.faults import Fault
     from pytest_rtcmpu.model import (
+        GetMPUTaskStatus,
         MediaEncode,
+        OperationRequest,
         SourceType,
         StartMPUTask,
+        StopMPUTask,
+        Struct,
         TaskProfile,
         UserPane,
         rgb,
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.values.messages import Request, Response
 
 _HOMES = {
-    "client": ("Client", "Envelope", "Reply"),
+    "client": ("Client", "Envelope", "Reply", "StatusReply"),
     "contract": ("Contract",),
     "values.credentials": ("Credentials", "Secret"),
     "endpoint": ("Call", "Diagnosis", "Endpoint"),
@@ -66,9 +70,13 @@ _HOMES = {
     "strategies": ("GatewayViolation", "Violation"),
     "values.messages": ("Request", "Response"),
     "model": (
+        "GetMPUTaskStatus",
         "MediaEncode",
+        "OperationRequest",
         "SourceType",
         "StartMPUTask",
+        "StopMPUTask",
+        "Struct",
         "TaskProfile",
         "UserPane",
         "rgb",

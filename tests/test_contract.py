@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from editions import edition_text
 
 import pytest_rtcmpu
 from pytest_rtcmpu import contract as contract_module
@@ -22,7 +23,7 @@ from pytest_rtcmpu.rules import judge
 
 CONTRACT = load()
 PACKAGE = Path(pytest_rtcmpu.__file__).parent
-TEXT = (PACKAGE / "contract" / "2019-05.toml").read_text("utf-8")
+TEXT = edition_text()
 LEVELS = {
     "documented": "failure",
     "companion": "failure",

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from pytest_rtcmpu.contract.types import (
     CLIENT_RULES,
+    PLACE,
     Clause,
     ErrorRow,
     OnBreach,
@@ -20,7 +21,6 @@ from pytest_rtcmpu.contract.types import (
     rules_of,
 )
 
-_PLACE = "{Parameter}"
 #: The clause about an absent parameter's Code, which is the gateway's.
 _MISSING_CODE = "error.missing-parameter"
 
@@ -214,10 +214,10 @@ def derived_rows(
     used = {code for clause in clauses for code in clause.codes} - own
     known = list(names)
     for row in listed:
-        if _PLACE not in row.code:
+        if PLACE not in row.code:
             yield row
             continue
         for name in known:
-            code = row.code.replace(_PLACE, name)
+            code = row.code.replace(PLACE, name)
             if code in used:
-                yield replace(row, code=code, message=row.message.replace(_PLACE, name))
+                yield replace(row, code=code, message=row.message.replace(PLACE, name))

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_rtcmpu.contract.types import (
     CLIENT_RULES,
     ENDPOINT_RULES,
+    PLACE,
     WHOLE_RULES,
     Clause,
     Contract,
@@ -69,8 +70,17 @@ class File:
 
     @property
     def codes(self) -> set[str]:
-        """Every Code."""
-        return {row.code for row in self.contract.errors}
+        """Every Code, and every one that a parameter's name would make."""
+        found = {row.code for row in self.contract.tables}
+        wire_names = [*self.envelope]
+        for operation in self.contract.operations.values():
+            found |= {row.code for row in operation.errors}
+            wire_names += (name for p in operation.parameters for name in (p.name, *p.aliases))
+        for each in table(self.data.get("errors")).values():
+            for family in names(table(each).get("rows"), "code"):
+                if PLACE in family:
+                    found |= {family.replace(PLACE, name) for name in wire_names}
+        return found
 
 
 def rows(record: object) -> list[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_rtcmpu.contract.derived import derived_clauses, derived_rows
-from pytest_rtcmpu.contract.lint import EnumTable, File, mismatches, rows, table
+from pytest_rtcmpu.contract.lint import EnumTable, File, mismatches, names, rows, table
 from pytest_rtcmpu.contract.types import (
     Clause,
     CommonParameter,
@@ -110,8 +110,9 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         if isinstance(one, dict) and isinstance(other, dict) and key in ("errors", "operations"):
             found[key] = {**one, **other}
         elif isinstance(one, list) and isinstance(other, list):
-            ids = {row.get("id") for row in other if isinstance(row, dict)}
-            found[key] = [*(row for row in one if row.get("id") not in ids), *other]
+            ids = names(other)
+            kept = [row for row in one if not isinstance(row, dict) or row.get("id") not in ids]
+            found[key] = [*kept, *other]
     return found
 
 
@@ -236,16 +237,16 @@ class _Operation:
     source: str
     level: str
     effect: Effect
-    prefix: str = ""
-    quote: str | None = None
-    why: str | None = None
-    parameters: tuple[Parameter, ...] = ()
-    enums: Mapping[str, EnumTable] = field(default_factory=dict)
-    reply: tuple[ReplyField, ...] = ()
-    relations: tuple[Relation, ...] = ()
-    errors: _ErrorTable | None = None
-    clauses: tuple[Clause, ...] = ()
-    silences: tuple[Silence, ...] = ()
+    prefix: str
+    quote: str | None
+    why: str | None
+    parameters: tuple[Parameter, ...]
+    enums: Mapping[str, EnumTable]
+    reply: tuple[ReplyField, ...]
+    relations: tuple[Relation, ...]
+    errors: _ErrorTable | None
+    clauses: tuple[Clause, ...]
+    silences: tuple[Silence, ...]
 
 
 #: The sections of a document, in its order.
@@ -261,8 +262,25 @@ _SECTIONS: Mapping[str, Any] = {
     "errors": Mapping[str, _ErrorTable],
     "clauses": tuple[Clause, ...],
     "silences": tuple[Silence, ...],
-    "operations": Mapping[str, _Operation],
 }
+#: The sections of an operation's table, and what each is where it could not be read.
+_OPERATION: Mapping[str, tuple[Any, Any]] = {
+    "text": (str, ""),
+    "source": (str, ""),
+    "level": (str, ""),
+    "effect": (Effect, "none"),
+    "prefix": (str, ""),
+    "quote": (str | None, None),
+    "why": (str | None, None),
+    "parameters": (tuple[Parameter, ...], ()),
+    "enums": (Mapping[str, EnumTable], {}),
+    "reply": (tuple[ReplyField, ...], ()),
+    "relations": (tuple[Relation, ...], ()),
+    "errors": (_ErrorTable | None, None),
+    "clauses": (tuple[Clause, ...], ()),
+    "silences": (tuple[Silence, ...], ()),
+}
+_REQUIRED = ("text", "source", "level", "effect")
 
 
 class _Reading:
@@ -272,14 +290,44 @@ class _Reading:
         self.wrong: list[Mismatch] = []
         self._data = _with_breaches(data)
         self._found = {name: self._section(name, kind) for name, kind in _SECTIONS.items()}
-        for name in data:
-            if name not in _SECTIONS:
-                hint = near(name, _SECTIONS)
-                expected = "a known section" if hint else f"one of {', '.join(_SECTIONS)}"
-                self.wrong.append(Mismatch(path=name, expected=expected, got=show(name), hint=hint))
+        self._expect_known(data, (*_SECTIONS, "operations"), "")
+        self._operations = dict(self._each_operation())
         for path, row in _parameter_rows(self._data):
             if "generate" in row:
                 self._collect(_Generate, row["generate"], f"{path}.generate")
+
+    def _expect_known(self, data: Mapping[str, Any], known: Iterable[str], place: str) -> None:
+        sections = list(known)
+        for name in data:
+            if name not in sections:
+                hint = near(name, sections)
+                expected = "a known section" if hint else f"one of {', '.join(sections)}"
+                path = f"{place}{name}"
+                self.wrong.append(Mismatch(path=path, expected=expected, got=show(name), hint=hint))
+
+    def _each_operation(self) -> Iterator[tuple[str, _Operation]]:
+        """Read the operations, section by section: one that is wrong takes no other with it."""
+        given = self._data.get("operations")
+        if not isinstance(given, dict):
+            got = "nothing" if given is None else show(given)
+            self.wrong.append(Mismatch(path="operations", expected="tables", got=got))
+            return
+        for name, data in given.items():
+            place = f"operations.{name}"
+            if not isinstance(data, dict):
+                self.wrong.append(Mismatch(path=place, expected="a table", got=show(data)))
+                continue
+            self._expect_known(data, _OPERATION, f"{place}.")
+            read: dict[str, Any] = {}
+            for section, (kind, default) in _OPERATION.items():
+                path = f"{place}.{section}"
+                value: Any = WRONG
+                if section in data:
+                    value = self._collect(kind, data[section], path)
+                elif section in _REQUIRED:
+                    self.wrong.append(Mismatch(path=path, expected="a value", got="nothing"))
+                read[section] = default if value is WRONG else value
+            yield name, _Operation(**read)
 
     def _collect(self, kind: Any, record: object, path: str) -> Any:
         value, wrong = collect(kind, record, path=path)
@@ -299,21 +347,21 @@ class _Reading:
         """Return the contract, which holds only if nothing is ``wrong``."""
         get = self._get
         layouts, service = get("layouts", None), get("service", None)
-        read: Mapping[str, _Operation] = get("operations", {})
+        read = self._operations
         breaches = {level.id: level.breach for level in get("levels", ())}
         tables = [row for name, table in get("errors", {}).items() for row in table.all(name)]
         common = get("common_parameters", ())
-        names = dict.fromkeys(p.name for p in common)
+        wire_names = dict.fromkeys(p.name for p in common)
         for scheme in get("signatures", {}).values():
-            names.update(dict.fromkeys(scheme.headers))
+            wire_names.update(dict.fromkeys(scheme.headers))
         first = service.action if service else ""
         operations = {
             name: _operation(name, read[name], breaches)
             for name in sorted(read, key=lambda name: name != first)
         }
         for each in operations.values():
-            wire_names = (n for p in each.parameters for n in (p.name, *p.aliases))
-            names.update(dict.fromkeys(wire_names))
+            of_operation = (n for p in each.parameters for n in (p.name, *p.aliases))
+            wire_names.update(dict.fromkeys(of_operation))
         shared = get("clauses", ())
         clauses = [*shared, *(clause for each in operations.values() for clause in each.clauses)]
         made = Contract(
@@ -333,7 +381,7 @@ class _Reading:
                 {row.id: row.panes for row in layouts.built_in} if layouts else {}
             ),
             reserved_layouts_up_to=layouts.reserved_up_to if layouts else 0,
-            tables=tuple(derived_rows(tables, clauses, names)),
+            tables=tuple(derived_rows(tables, clauses, wire_names)),
             operations=MappingProxyType(operations),
             shared_clauses=shared,
             shared_silences=get("silences", ()),
@@ -382,7 +430,7 @@ def _parameter_rows(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
 
 def _with_breaches(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """A clause that does not say what its breach is: its level does."""
-    breaches = {row.get("id"): row.get("breach") for row in rows(data.get("levels"))}
+    breaches = {str(row.get("id")): row.get("breach") for row in rows(data.get("levels"))}
 
     def of(record: object) -> object:
         if not isinstance(record, list):

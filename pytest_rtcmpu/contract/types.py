@@ -43,6 +43,8 @@ RULES_OF_KIND: Mapping[ParameterKind, tuple[str, ...]] = {
     "url": ("scheme", "url"),
     "struct": (),
 }
+#: What stands in an error row's Code and Message for the name of a parameter.
+PLACE = "{Parameter}"
 #: The rules that nothing but a client's check judges: what was given arrives.
 CLIENT_RULES = ("zero", "complete")
 #: The rules on a request as a whole: one that keeps all others is accepted, and is sent.
@@ -159,7 +161,7 @@ class EnumValue:
 
 @dataclass(frozen=True, kw_only=True)
 class Items:
-    """That a parameter is a list: ``Name.1``, ``Name.2``, …
+    """That a parameter is a list: ``Name.1``, ``Name.2`` and so on.
 
     Attributes:
         starts: the indexes that its first item may have.

@@ -124,8 +124,8 @@ class Controls:
 
         Args:
             task: a task that was started, given as such or as (AppId, TaskId).
-            status: of the edition's table: 0 waiting for the channel, 1 running, 2 stopped, 3 stopped
-                by the user.
+            status: of the edition's table: 0 waiting for the channel, 1 running, 2 stopped, 3
+                stopped by the user.
             then: what the polls after the next one answer, in that order; the last one stays:
                 ``set_status(task, 0, 0, 1)``.
 

@@ -1,7 +1,7 @@
 """What each operation does to tasks and layouts, and what its reply tells.
 
-An effect has two sides: ``check`` refuses what cannot be done, and changes nothing; ``apply`` does it
-and returns the fields of the reply, beside RequestId.
+An effect has two sides: ``check`` refuses what cannot be done, and changes nothing; ``apply`` does
+it and returns the fields of the reply, beside RequestId.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Structs in a request: the items of UserPanes, Images, Texts, …"""
+"""Structs in a request: the items of UserPanes, Images, Texts and the like."""
 
 from __future__ import annotations
 

@@ -407,7 +407,7 @@ _Examples = Iterator[tuple[str, Pairs]]
 
 
 def _left_out_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
-    top, _, part = name.rpartition(".")
+    top, _, _ = name.rpartition(".")
     if p.items is not None or p.kind == "struct":
         whole = to_pairs(with_path(contract, name, plain_value(contract, p)), contract)
         spots = _spots(whole, name)

@@ -70,8 +70,8 @@ class GatewayViolation:
         Args:
             client: signs as the violation's ``signature`` says.
             request: a task, or its pairs.
-            action: the request's own, of pairs ``StartMPUTask``, unless given. For a repeated nonce a good request goes first,
-                whatever answers it.
+            action: the request's own, of pairs ``StartMPUTask``, unless given. For a repeated
+                nonce a good request goes first, whatever answers it.
 
         Raises:
             ValueError: for a client that signs in the other way.

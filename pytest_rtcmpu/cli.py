@@ -128,7 +128,7 @@ def _check(arguments: list[str]) -> int:
         type=_seconds,
         default=defaults.timeout,
         metavar="SECONDS",
-        help="for one start, or one reply (%(default)s)",
+        help="for one start, or for one reply, which has at least 20 (%(default)s)",
     )
     parser.add_argument(
         "--report",

@@ -8,7 +8,7 @@ import ssl
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     endpoint = Endpoint(credentials_from(), max_calls=given.max_calls, warn=lambda _: None)
     with ExitStack() as stack:
         write = stack.enter_context(_recording(given.record, endpoint)) if given.record else None
-        control = Control(endpoint, host=given.host, on_call=write)
-        authority, context = stack.enter_context(_tls(given.host)) if given.tls else (None, None)
+        control = Control(endpoint, host=given.host, names=given.allow_host, on_call=write)
+        names = (*_names(given.host), *given.allow_host)
+        authority, context = stack.enter_context(_tls(names)) if given.tls else (None, None)
         server = Server(
             _telling(control, endpoint), host=given.host, port=given.port, ssl_context=context
         )
@@ -69,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another name of this machine to be controlled under; repeatable",
+    )
     parser.add_argument(
         "--port", type=_port, default=0, metavar="N", help="0, as by default, takes a free one"
     )
@@ -116,7 +124,7 @@ def _recording(path: Path, endpoint: Endpoint) -> Iterator[Callable[[Call], obje
 
 
 @contextmanager
-def _tls(host: str) -> Iterator[tuple[Path, ssl.SSLContext]]:
+def _tls(others: Iterable[str]) -> Iterator[tuple[Path, ssl.SSLContext]]:
     """Make a certificate authority that lives as long as the server: its file, and a context."""
     try:
         import trustme
@@ -124,7 +132,7 @@ def _tls(host: str) -> Iterator[tuple[Path, ssl.SSLContext]]:
         raise CannotRun("--tls needs trustme: pip install 'pytest-rtcmpu[tls]'") from None
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    names = dict.fromkeys(("localhost", "127.0.0.1", "::1", *_names(host)))
+    names = dict.fromkeys(("localhost", "127.0.0.1", "::1", *others))
     authority.issue_cert(*names).configure_cert(context)
     with tempfile.TemporaryDirectory(prefix="rtcmpu-") as folder:
         file = Path(folder, "ca.pem")

@@ -16,6 +16,8 @@ from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.values import records
 
 SCHEMA = "rtcmpu-case/1"
+#: Characters of a file; one holds a few steps, and texts that are cut.
+MAX_CHARACTERS = 4 * 1024 * 1024
 #: Where cases are saved unless something else is asked for; kept out of version control.
 FOLDER = Path(".rtcmpu", "cases")
 
@@ -105,6 +107,11 @@ def save(folder: Path, named: Iterable[tuple[str, SavedCase]]) -> list[Path]:
     return paths
 
 
+def is_own(path: str | os.PathLike[str]) -> bool:
+    """Whether a file lies where runs from the current folder save cases, and not by a link."""
+    return Path(path).resolve().parent == FOLDER.resolve()
+
+
 def read(path: str | os.PathLike[str]) -> SavedCase:
     """Return a saved case.
 
@@ -112,7 +119,7 @@ def read(path: str | os.PathLike[str]) -> SavedCase:
         CannotRun: for what is none.
     """
     try:
-        data = records.parse(records.read_text(path))
+        data = records.parse(records.read_text(path, MAX_CHARACTERS))
         if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
             raise CannotRun(f"{path}: expected a saved case of {SCHEMA}")
         return records.load(SavedCase, data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, 
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.signatures.autopsy import Memory
 from pytest_rtcmpu.values.credentials import Credentials, Secret
+from pytest_rtcmpu.values.forks import own_lock
 
 #: How many tasks a message names.
 _MAX_NAMED = 20
@@ -30,7 +30,7 @@ class Controls:
         now: Clock | datetime | None,
         max_calls: int,
     ) -> None:
-        self._lock = threading.RLock()
+        self._lock = own_lock(self, "_lock")
         self._original = (contract, keys, now, max_calls, Memory())
         self.reset()
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
 
 import pytest_rtcmpu
 from pytest_rtcmpu.client import Client
@@ -78,12 +77,10 @@ def in_child(do: Callable[[], object]) -> str:
 
 
 def start(name: str) -> None:
-    """Start a task at whatever is mocked, past the pool and, as it may be tried again, by it."""
-    retrying = requests.Session()
-    retrying.mount("https://", HTTPAdapter(max_retries=1))
-    for way, session in {"past": None, "by": retrying}.items():
-        with Client(TEST_CREDENTIALS, session=session) as client:
-            client.start_mpu_task(replace(example_task(), task_id=f"{name} {way}"))
+    """Start a task at whatever is mocked, past its pool; and send what only the pool can send."""
+    with Client(TEST_CREDENTIALS) as client:
+        client.start_mpu_task(replace(example_task(), task_id=name))
+        assert requests.post(client.endpoint, data=iter([b"in parts"])).status_code == 400
 
 
 def test_a_child_uses_the_mock_that_others_were_using() -> None:

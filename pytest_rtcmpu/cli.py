@@ -212,8 +212,10 @@ def _tell(
     ]
     if saved:
         _say(f"{len(saved)} saved; to see one again: rtcmpu replay {saved[0]}")
-    found.write(given.report)
-    found.tell(_say, given.report)
+    failed = found.write(given.report)
+    found.tell(_say, [path for path in given.report if path not in failed])
+    if failed:
+        raise CannotRun("\n".join(failed.values()))
     return found.status
 
 

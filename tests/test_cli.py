@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -381,6 +382,33 @@ def test_a_case_is_replayed_on_another_target(bench, arguments, target):
     """--target and what stands after -- replace the client that a case was found with."""
     cli.main(["replay", saved_case(bench), *arguments])
     assert (bench.seen[-1][0].kind, bench.seen[-1][0].name) == target
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(bench, capsys, monkeypatch):
+    """A report that cannot be written is no defect: it is named, and the status is 2."""
+
+    def no_space(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr("pathlib.Path.replace", no_space)
+        assert cli.main(["check", "client", "a:start", "--report=r.json", "--report=r.xml"]) == 2
+    told = capsys.readouterr()
+    for name in ("r.json", "r.xml"):
+        assert f"report {name}: cannot be written: No space left on device" in told.err
+        assert f"report: {name}" not in told.out
+    assert "defect" not in told.err
+    assert os.listdir() == []
+    path = saved_case(bench)
+    with open(path) as file:
+        before = file.read()
+    with monkeypatch.context() as full:
+        full.setattr("pathlib.Path.replace", no_space)
+        assert cli.main(["check", "client", "a:start", "--phase", "documented"]) == 2
+    assert "cases cannot be saved" in capsys.readouterr().err
+    with open(path) as file:
+        assert file.read() == before
+    assert sorted(os.listdir(".rtcmpu/cases")) == [".gitignore", os.path.basename(path)]
 
 
 class Answers(io.StringIO):

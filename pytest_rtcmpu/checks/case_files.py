@@ -14,6 +14,7 @@ from typing import Any
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase, SubjectRun, check_id
 from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.values import records
+from pytest_rtcmpu.values.files import replace_whole
 
 SCHEMA = "rtcmpu-case/1"
 #: Characters of a file; one holds a few steps, and texts that are cut.
@@ -100,7 +101,7 @@ def save(folder: Path, named: Iterable[tuple[str, SavedCase]]) -> list[Path]:
                 (folder / ".gitignore").write_text("*\n")
             path = folder / name
             text = json.dumps({"schema": SCHEMA, **records.dump(case)}, indent=2, ensure_ascii=True)
-            path.write_text(f"{text}\n", "ascii")
+            replace_whole(path, f"{text}\n".encode("ascii"))
         except OSError as error:
             raise CannotRun(f"cases cannot be saved: {error}") from None
         paths.append(path)

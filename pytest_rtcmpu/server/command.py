@@ -9,7 +9,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pytest_rtcmpu.server.control import Control, is_loopback
 from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.server.record import call_record
 from pytest_rtcmpu.values.credentials import credentials_from
+from pytest_rtcmpu.values.files import Lines
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
 
@@ -28,7 +29,7 @@ and nothing else. It is controlled under /_rtcmpu/, where there is a page for a 
 """
 _EPILOG = """\
 It knows the access key in RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET, testid and testsecret
-unless set. Exit status: 0 stopped in order, 2 it could not run.
+unless set. Exit status: 0 stopped in order, 2 it could not run, or not record every call.
 """
 
 
@@ -37,8 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     endpoint = Endpoint(credentials_from(), max_calls=given.max_calls, warn=lambda _: None)
     with ExitStack() as stack:
-        write = stack.enter_context(_recording(given.record, endpoint)) if given.record else None
-        control = Control(endpoint, host=given.host, names=given.allow_host, on_call=write)
+        record = None
+        if given.record:
+            record = stack.enter_context(closing(_Recording(given.record, endpoint)))
+        control = Control(endpoint, host=given.host, names=given.allow_host, on_call=record)
         names = (*_names(given.host), *given.allow_host)
         authority, context = stack.enter_context(_tls(names)) if given.tls else (None, None)
         server = Server(
@@ -60,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
             server.serve_forever(ready)
         except (OSError, UnicodeError) as error:
             raise CannotRun(f"cannot listen on {given.host}, port {given.port}: {error}") from None
-    return 0
+    return 2 if record is not None and record.failed else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,21 +109,38 @@ def _positive(text: str) -> int:
     return number
 
 
-@contextmanager
-def _recording(path: Path, endpoint: Endpoint) -> Iterator[Callable[[Call], object]]:
-    """Open the record before anything is served, and give what writes a call into it."""
-    try:
-        file = path.open("a", encoding="utf-8", errors="replace", newline="\n")
-    except OSError as error:
-        raise CannotRun(f"--record {path}: {error.strerror}") from None
-    with file:
+class _Recording:
+    """The record of calls: whole lines, up to the first call that there is no room for.
 
-        def write(call: Call) -> None:
-            record = json.dumps(call_record(call, endpoint.secrets), ensure_ascii=False)
-            file.write(f"{record}\n")
-            file.flush()
+    Raises:
+        CannotRun: for a file that cannot be opened.
+    """
 
-        yield write
+    def __init__(self, path: Path, endpoint: Endpoint) -> None:
+        self._path, self._endpoint = path, endpoint
+        self.failed = False
+        try:
+            self._lines = Lines(path)
+        except OSError as error:
+            raise CannotRun(f"--record {path}: {error.strerror}") from None
+
+    def __call__(self, call: Call) -> None:
+        """Add a call. One that is left out is the last: a record has no gaps."""
+        if self.failed:
+            return
+        record = call_record(call, self._endpoint.secrets)
+        try:
+            self._lines.append(json.dumps(record, ensure_ascii=False))
+        except OSError as error:
+            self.failed = True
+            _complain(
+                f"rtcmpu: --record {self._path}: {error.strerror or error}: it ends before call "
+                f"{call.number}; calls are still answered, and the exit status will be 2"
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
 
 
 @contextmanager

@@ -32,8 +32,14 @@ MIB = 1024 * 1024
 
 
 @contextmanager
-def dripping(reply: bytes, *, at_once: int = 0) -> Iterator[str]:
-    """Serve a reply of which a byte comes every 20 ms, but for those that come at once."""
+def dripping(
+    reply: bytes, *, at_once: int = 0, body: threading.Event | None = None
+) -> Iterator[str]:
+    """Serve a reply of which a byte comes every 20 ms, but for those that come at once.
+
+    Args:
+        body: set where headers drip, and the body's turn has come.
+    """
     stop = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -47,10 +53,14 @@ def dripping(reply: bytes, *, at_once: int = 0) -> Iterator[str]:
                 sock.recv(65536)
                 try:
                     sock.sendall(reply[:at_once])
+                    tail = b""
                     for byte in reply[at_once:]:
                         if stop.wait(0.02):
                             return
                         sock.sendall(bytes([byte]))
+                        tail += bytes([byte])
+                        if tail.endswith(b"\r\n\r\n") and body is not None:
+                            body.set()
                 except OSError:
                     continue
 
@@ -66,7 +76,7 @@ def dripping(reply: bytes, *, at_once: int = 0) -> Iterator[str]:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-Padding: %s\r\n\r\n"
-PADDED = HEAD % (len(SUCCESS), b"x" * 100) + SUCCESS
+PADDED = HEAD % (len(SUCCESS) + 100, b"x" * 300) + SUCCESS + b" " * 100
 
 
 @contextmanager
@@ -102,20 +112,22 @@ def test_what_is_left_of_the_time_shrinks_with_each_wait() -> None:
     assert sock.waits == [10.0, 6.0, 2.0]
 
 
-@pytest.mark.parametrize("at_once", [0, 40, len(PADDED) - 60])
+@pytest.mark.parametrize("at_once", [0, 40, len(PADDED) - 120])
 def test_a_reply_that_drips_is_late(at_once: int) -> None:
     """Status line, headers or body: a reply that is not whole in time is a timeout."""
+    body = threading.Event()
     with (
-        dripping(PADDED, at_once=at_once) as url,
+        dripping(PADDED, at_once=at_once, body=body) as url,
         Client(TEST_CREDENTIALS, url, timeout=0.3) as client,
-        pytest.raises(errors.TransportTimeout),
     ):
-        client.start_mpu_task(example_task())
+        with pytest.raises(errors.TransportTimeout):
+            client.start_mpu_task(example_task())
+        assert not body.is_set(), "its headers were waited for"
 
 
 def test_a_body_that_drips_is_late_in_a_session_of_ones_own() -> None:
     """A session that was given keeps its adapters; the body has its deadline all the same."""
-    at_once = len(PADDED) - len(SUCCESS)
+    at_once = len(PADDED) - 120
     with (
         dripping(PADDED, at_once=at_once) as url,
         requests.Session() as session,

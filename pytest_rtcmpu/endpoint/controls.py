@@ -17,7 +17,7 @@ from pytest_rtcmpu.values.credentials import Credentials, Secret
 from pytest_rtcmpu.values.forks import own_lock
 
 #: How many tasks a message names.
-_MAX_NAMED = 30
+_MAX_NAMED = 28
 
 
 class Controls:

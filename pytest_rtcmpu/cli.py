@@ -128,7 +128,7 @@ def _check(arguments: list[str]) -> int:
         type=_seconds,
         default=defaults.timeout,
         metavar="SECONDS",
-        help="for one start, or one reply (%(default)s)",
+        help="for one start, or for one reply, which has at least 20 (%(default)s)",
     )
     parser.add_argument(
         "--report",
@@ -212,8 +212,10 @@ def _tell(
     ]
     if saved:
         _say(f"{len(saved)} saved; to see one again: rtcmpu replay {saved[0]}")
-    found.write(given.report)
-    found.tell(_say, given.report)
+    failed = found.write(given.report)
+    found.tell(_say, [path for path in given.report if path not in failed])
+    if failed:
+        raise CannotRun("\n".join(failed.values()))
     return found.status
 
 
@@ -306,12 +308,17 @@ def _replay(arguments: list[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="rtcmpu replay",
-        usage="rtcmpu replay FILE [--target TARGET | -- COMMAND …]",
+        usage="rtcmpu replay FILE [--yes] [--target TARGET | -- COMMAND …]",
         description="Run a saved case again, signed afresh, and say whether it is fixed.",
         epilog="Exit status: 0 fixed, 1 still broken, 2 it could not run.",
     )
     parser.add_argument("file", metavar="FILE", help="a case that rtcmpu check saved")
     parser.add_argument("--target", help="run it on another callable or URL")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="run what the file names, wherever the file comes from, without asking",
+    )
     parser.add_argument("--timeout", type=_seconds, default=Settings().timeout, metavar="SECONDS")
     before, command = _split(arguments)
     given = parser.parse_args(before)
@@ -320,6 +327,8 @@ def _replay(arguments: list[str]) -> int:
     if given.target or command:
         names = [given.target] if given.target else []
         *_, target = _targets([target.subject, *names], command)
+    else:
+        _agree(given.file, target, trusted=given.yes or case_files.is_own(given.file))
     settings = Settings(seed=case.seed, timeout=given.timeout)
     with target.bench(settings, credentials_from(os.environ)) as bench:
         findings = bench.replay(case.request)
@@ -338,6 +347,41 @@ def _replay(arguments: list[str]) -> int:
     else:
         _say(f"pytest node: {case.test}")
     return BROKEN if findings else HELD
+
+
+#: What a file makes happen, by the kind of target that it names.
+_DOES: Mapping[str, str] = {
+    "callable": "imports and calls",
+    "command": "runs the command",
+    "url": "sends signed requests to",
+}
+
+
+def _agree(file: str, target: Target, *, trusted: bool) -> None:
+    """Say what a file makes happen, and ask whether it may.
+
+    Raises:
+        CannotRun: where it may not, or nobody is there to be asked.
+    """
+    from pytest_rtcmpu.checks.case_files import FOLDER
+    from pytest_rtcmpu.checks.testees.targets import OWN
+    from pytest_rtcmpu.values.text import visible
+
+    if target in OWN or target.kind not in _DOES:
+        return
+    what = f"{_DOES[target.kind]}: {visible(target.name)}"
+    _complain(f"rtcmpu: {visible(file)} {what}")
+    if trusted:
+        return
+    refusal = CannotRun(
+        f"{visible(file)} is not from {FOLDER} of the current folder, so nothing was run; "
+        "if it may do what it says, give --yes; or name what to run: --target, -- COMMAND"
+    )
+    if not sys.stdin.isatty():
+        raise refusal
+    print("rtcmpu: may it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise refusal
 
 
 def _explain(arguments: list[str]) -> int:

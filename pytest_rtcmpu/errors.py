@@ -58,7 +58,11 @@ class TransportError(RTCMPUError, ConnectionError):
 
 
 class TransportTimeout(TransportError, TimeoutError):
-    """No reply came within the timeout."""
+    """No reply came within the timeout, or not the whole of one."""
+
+
+class ReplyTooLarge(TransportError):
+    """More came than a reply may have."""
 
 
 class UnreadableReply(RTCMPUError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -24,6 +23,7 @@ from pytest_rtcmpu.checks.core import (
 from pytest_rtcmpu.checks.hunt import SHRINK_SECONDS, Broke, Enough, hunt
 from pytest_rtcmpu.contract import Clause, Contract, Subject
 from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
 
@@ -120,7 +120,7 @@ class BaseBench(Generic[O, S]):
         #: What a reader of the results should know.
         self.notes: list[str] = []
         self._tallies: dict[Phase, dict[str, _Tally]] = {}
-        self._lock = threading.RLock()
+        self._lock = own_lock(self, "_lock")
         self._run_token = secrets.token_hex(4)
         self._count = 0
         self._fresh: list[Finding] = []

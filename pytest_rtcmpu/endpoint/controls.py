@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from pytest_rtcmpu import faults, wire
 from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow
@@ -14,6 +14,10 @@ from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, 
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.signatures.autopsy import Memory
 from pytest_rtcmpu.values.credentials import Credentials, Secret
+from pytest_rtcmpu.values.forks import own_lock
+
+#: How many tasks a message names.
+_MAX_NAMED = 28
 
 
 class Controls:
@@ -26,7 +30,7 @@ class Controls:
         now: Clock | datetime | None,
         max_calls: int,
     ) -> None:
-        self._lock = threading.RLock()
+        self._lock = own_lock(self, "_lock")
         self._original = (contract, keys, now, max_calls, Memory())
         self.reset()
 
@@ -66,10 +70,31 @@ class Controls:
         return self._state.record.count
 
     @property
+    def kept_count(self) -> int:
+        """How many calls are kept in ``calls``."""
+        return len(self._state.record.calls)
+
+    @property
     def tasks(self) -> list[StartMPUTask]:
         """The tasks that exist, in the order in which they were started."""
+        return self.list_tasks()
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks exist; ``tasks`` makes each of them, which takes its time."""
+        return len(self._state.tasks)
+
+    def list_tasks(self, offset: int = 0, limit: int | None = None) -> list[StartMPUTask]:
+        """Return some of the tasks, in the order in which they were started.
+
+        Args:
+            offset: how many to leave out at the beginning.
+            limit: how many at most; all unless given.
+        """
+        end = None if limit is None else offset + limit
         with self._lock:
-            started, contract = list(self._state.tasks.values()), self._state.contract
+            started = list(islice(self._state.tasks.values(), offset, end))
+            contract = self._state.contract
         return [
             StartMPUTask.from_wire(once(wire.request_pairs(request)), contract=contract)
             for request in started
@@ -87,7 +112,9 @@ class Controls:
         with self._lock:
             tasks = self._state.tasks
             if key not in tasks:
-                known = ", ".join(map(str, tasks)) or "none"
+                known = ", ".join(map(str, islice(tasks, _MAX_NAMED))) or "none"
+                if len(tasks) > _MAX_NAMED:
+                    known += f" and {len(tasks) - _MAX_NAMED} more"
                 raise KeyError(f"no task (AppId, TaskId) = {key}; running: {known}")
             del tasks[key]
 

@@ -88,6 +88,8 @@ class Checks:
         self._notes: dict[str, tuple[str, ...]] = {}
         self._crashed: list[str] = []
         self._conclusion: Conclusion | None = None
+        #: Reports that could not be written, and why.
+        self._failed: dict[Path, str] = {}
         if config.getoption("rtcmpu_seed") is None:
             # Options go to xdist's workers as they are now.
             config.option.rtcmpu_seed = int.from_bytes(os.urandom(4), "big")
@@ -244,8 +246,8 @@ class Checks:
             crashed=self._crashed,
             seconds=time.monotonic() - self._began,
         )
-        found.write(self._paths())
-        if exitstatus == pytest.ExitCode.OK and found.status:
+        self._failed = found.write(self._paths())
+        if exitstatus == pytest.ExitCode.OK and (found.status or self._failed):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -261,7 +263,10 @@ class Checks:
                 verbose=self._config.get_verbosity() > 0,
             )
         )
-        self._conclusion.tell(terminalreporter.write_line, self._paths())
+        written = [path for path in self._paths() if path not in self._failed]
+        self._conclusion.tell(terminalreporter.write_line, written)
+        for why in self._failed.values():
+            terminalreporter.write_line(why, red=True)
 
     def _paths(self) -> list[Path]:
         return [Path(path) for path in self._config.getoption("rtcmpu_report")]

@@ -48,10 +48,19 @@ class Conclusion:
         # Zero checks is never success, of none of several targets.
         return status or (0 if all(each.checks for each in self.ledgers) else 2)
 
-    def write(self, paths: Iterable[Path]) -> None:
-        """Write each report, in the format that its name's suffix says."""
+    def write(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """Write each report, in the format that its name's suffix says.
+
+        Returns:
+            those that could not be written, and why.
+        """
+        failed: dict[Path, str] = {}
         for path in paths:
-            write(path, self.run, self.ledgers, problems=self.problems)
+            try:
+                write(path, self.run, self.ledgers, problems=self.problems)
+            except OSError as error:
+                failed[path] = f"report {path}: cannot be written: {error.strerror or error}"
+        return failed
 
     def summary(self, *, width: int | None, color: bool, verbose: bool) -> str:
         """Return what was found, for people. width: columns; those of the terminal if ``None``."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import math
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
@@ -28,7 +29,8 @@ PREFIX = "/_rtcmpu"
 _OWN_NAMES = {"localhost", "host.docker.internal", "host.containers.internal"}
 _MAX_TIMES = 9_999
 _MAX_SECONDS = 3600
-_MAX_CALLS = 1000
+#: Calls or tasks in one reply: while it is made nobody else is answered.
+_MAX_LISTED = 1000
 # Far enough from what datetime can hold that nothing overflows.
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 _YEARS = f"the years {_EARLIEST.year}…{_LATEST.year - 1}"
@@ -43,13 +45,22 @@ _HEADERS = (
 
 def is_loopback(host: str) -> bool:
     """Whether a name or an address is this machine's own."""
-    name = host.strip("[]").rstrip(".").lower()
+    name = _plain_name(host)
     if name in _OWN_NAMES or name.endswith(".localhost"):
         return True
+    address = _address(name)
+    return address is not None and address.is_loopback
+
+
+def _plain_name(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(_plain_name(name))
     except ValueError:
-        return False
+        return None
 
 
 class _Refused(Exception):
@@ -180,8 +191,8 @@ def _status(endpoint: Endpoint, request: Request) -> dict[str, Any]:
         "version": metadata.version("pytest-rtcmpu"),
         "edition": endpoint.contract.edition,
         "calls": endpoint.call_count,
-        "kept": len(endpoint.calls),
-        "tasks": len(endpoint.tasks),
+        "kept": endpoint.kept_count,
+        "tasks": endpoint.task_count,
         "now": _iso(endpoint.now),
     }
 
@@ -197,9 +208,9 @@ def _reset(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 
 
 def _calls(endpoint: Endpoint, request: Request) -> dict[str, Any]:
-    given = _numbers(request, since=(_whole(0), False), limit=(_whole(1, _MAX_CALLS), False))
+    given = _numbers(request, since=(_whole(0), False), limit=(_whole(1, _MAX_LISTED), False))
     later = [call for call in endpoint.calls if call.number > given.get("since", 0)]
-    shown = later[: given.get("limit", _MAX_CALLS)]
+    shown = later[: given.get("limit", _MAX_LISTED)]
     return {
         "calls": [call_record(call, endpoint.secrets) for call in shown],
         "call_count": endpoint.call_count,
@@ -207,7 +218,8 @@ def _calls(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 
 
 def _tasks(endpoint: Endpoint, request: Request) -> dict[str, Any]:
-    _fields(_query(request))
+    given = _numbers(request, offset=(_whole(0), False), limit=(_whole(1, _MAX_LISTED), False))
+    shown = endpoint.list_tasks(given.get("offset", 0), given.get("limit", _MAX_LISTED))
     return {
         "tasks": [
             {
@@ -218,8 +230,9 @@ def _tasks(endpoint: Endpoint, request: Request) -> dict[str, Any]:
                     for pair in task.to_wire()
                 ],
             }
-            for task in endpoint.tasks
-        ]
+            for task in shown
+        ],
+        "task_count": endpoint.task_count,
     }
 
 
@@ -337,8 +350,10 @@ class Control:
     """An endpoint with its control interface: a handle for a server.
 
     Args:
-        host: what the server is bound to. Where that is loopback, controls are answered only under
-            a name of this machine: a page whose own name was made to point here gets nothing.
+        host: what the server is bound to. Controls are answered only under a name of this machine:
+            a page whose own name was made to point here gets nothing. Where that is not loopback,
+            an address will do, which no page has for a name, or the machine's own name.
+        names: further names under which controls are answered.
         on_call: gets each call after it was answered.
     """
 
@@ -347,10 +362,13 @@ class Control:
         endpoint: Endpoint,
         *,
         host: str = "127.0.0.1",
+        names: Iterable[str] = (),
         on_call: Callable[[Call], object] | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self._own_names_only = is_loopback(host)
+        self._addresses_too = not is_loopback(host)
+        further = (host, socket.gethostname()) if self._addresses_too else ()
+        self._names = frozenset(map(_plain_name, (*names, *further)))
         self._on_call = on_call
 
     def __call__(self, request: Request) -> Response:
@@ -380,15 +398,22 @@ class Control:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             name = ""
-        if self._own_names_only and not is_loopback(name):
+        if not self._is_own(name):
             raise _Refused(
-                403, f"Host: expected a name of this machine, such as localhost, got {_show(host)}"
+                403,
+                "Host: expected a name of this machine, such as localhost, or one that "
+                f"--allow-host gives, got {_show(host)}",
             )
         origin = request.header("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             raise _Refused(403, f"Origin: expected none, or {host}, got {_show(origin)}")
         if request.header("sec-fetch-site") not in (None, "same-origin", "none"):
             raise _Refused(403, "a page from elsewhere may not use the control interface")
+
+    def _is_own(self, name: str) -> bool:
+        if is_loopback(name) or _plain_name(name) in self._names:
+            return True
+        return self._addresses_too and _address(name) is not None
 
     def _action(self, request: Request, path: str) -> _Action:
         methods = _ROUTES.get(path)

@@ -59,7 +59,7 @@ def page(endpoint: Endpoint, *, before: int | None = None, every: int | None = N
             "<header>",
             '<p class="kicker">pytest-rtcmpu server</p>',
             "<h1>Calls</h1>",
-            *_facts(endpoint, len(kept)),
+            *_facts(endpoint),
             '<p id="state" role="status"></p>',
             "<noscript><p>Without scripts this page does not follow the calls: "
             '<a href="./">read it anew</a>, or <a href="?every=5">every 5 seconds</a>.</p>'
@@ -106,11 +106,12 @@ def _clip(text: str) -> str:
     return f"{text[:_LONGEST]}… ({len(text)} characters)"
 
 
-def _facts(endpoint: Endpoint, kept: int) -> Iterator[str]:
+def _facts(endpoint: Endpoint) -> Iterator[str]:
+    kept = endpoint.kept_count
     facts = {
         "Calls": f"{endpoint.call_count}"
         + ("" if kept == endpoint.call_count else f", {kept} kept"),
-        "Tasks": len(endpoint.tasks),
+        "Tasks": endpoint.task_count,
         "Clock": endpoint.now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         "Edition": endpoint.contract.edition,
     }

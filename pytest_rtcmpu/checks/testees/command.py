@@ -33,6 +33,7 @@ from pytest_rtcmpu.checks.testees.protocol import (
 )
 from pytest_rtcmpu.mock import environment
 from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.text import visible
 
 if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
@@ -107,8 +108,8 @@ class CommandTestee:
     def _spawn(self) -> _Process:
         try:
             return _Process(self._argv, self._cwd)
-        except OSError as error:
-            raise CannotRun(f"{self.target}: cannot be started: {error}") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+            raise CannotRun(f"{visible(self.target)}: cannot be started: {error}") from error
 
     def _expect_startable(self, why: str) -> None:
         """Raise CannotRun when the command fails even when its input ends at once."""

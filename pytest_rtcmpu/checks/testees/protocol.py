@@ -41,7 +41,7 @@ class Outcome:
     Attributes:
         kind: ``request_id`` – it says that the task started; ``error`` – it says that it did not;
             ``garbage`` – it said something else; ``died`` – it ended; ``hung`` – it said nothing
-            within the timeout and the grace that follows.
+            within the timeout and the grace that follows, or can say nothing more and stays.
         request_id: the one it returned, or the error's.
         code: the error's Code; ``None`` for an error without one.
         message: the error's message; otherwise what the garbage was, how it died, its stderr's

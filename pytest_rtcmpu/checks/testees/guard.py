@@ -1,10 +1,10 @@
 """What ends with this process: a command under test, and all that it starts.
 
-The processes of a command are one process group, and a guard leads it: a shell that waits for the end
-of a pipe which nobody writes to. However this process ends, by SIGKILL too, the pipe ends with it,
-and the guard kills its group. So no signal needs a handler here, and whoever runs the checks keeps
-theirs. The command is in the group before its first instruction: there is no moment in which a
-signal could leave it behind. As long as the guard is there no other process gets the group's number.
+The processes of a command are one process group, and a guard leads it: a shell that waits for the
+end of a pipe which nobody writes to. However this process ends, by SIGKILL too, the pipe ends with
+it, and the guard kills its group. So no signal needs a handler here, and whoever runs the checks
+keeps theirs. The command is in the group before its first instruction: there is no moment in which
+a signal could leave it behind. While the guard is there, no other process gets the group's number.
 
 What makes a group or a session of its own has left this one. Windows has no such groups: there the
 command itself is ended, and what it started by the end of its input.
@@ -18,10 +18,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any, cast
 
-#: What a script under test sends to its whole group, as many do when they end, is not for the guard.
-_GUARD = ("/bin/sh", "-c", "trap '' HUP INT QUIT TERM; read -r line; kill -KILL 0")
+#: Many a script sends a signal to its whole group when it ends: that is not for the guard.
+_GUARD = ("/bin/sh", "-c", "trap '' HUP INT QUIT TERM; echo; read -r line; kill -KILL 0")
 
 #: The ends of the pipes that guards wait for.
 _held: set[int] = set()
@@ -40,10 +40,10 @@ class Group:
             return
         waits, self._pipe = os.pipe()
         try:
-            self._guard = subprocess.Popen(
+            guard = subprocess.Popen(
                 _GUARD,
                 stdin=waits,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 process_group=0,
             )
@@ -53,6 +53,9 @@ class Group:
         finally:
             os.close(waits)
         _held.add(self._pipe)
+        self._guard = guard
+        with cast("IO[bytes]", guard.stdout) as ready:
+            ready.readline()
 
     def start(self, argv: Sequence[str], **given: Any) -> subprocess.Popen[bytes]:
         """Start a command in the group; the terminal's Ctrl-C is not for it.
@@ -68,7 +71,7 @@ class Group:
         """End all that is in it. It may be called twice."""
         guard, self._guard = self._guard, None
         if guard is not None:
-            # A guard that the command has killed is not awaited before: its number is not another's.
+            # Nobody has waited for the guard, not for a dead one either: the number is its own.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(guard.pid, signal.SIGKILL)
             guard.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import shlex
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -19,6 +22,7 @@ from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.run import Settings, run_bench
 from pytest_rtcmpu.checks.testees import guard
 from pytest_rtcmpu.checks.testees.command import CommandTestee
+from pytest_rtcmpu.report.conclusion import UNFINISHED
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and process groups are POSIX's")
@@ -218,6 +222,7 @@ WAYS = {
     "exec": lambda: os.execvp("true", ["true"]),
     "sys.exit": lambda: sys.exit(0),
     "in a fork": forked,
+    "killed": lambda: os.kill(os.getpid(), 9),
 }
 
 def start(params, **given):
@@ -278,3 +283,104 @@ def test_a_callable_that_ends_the_process_is_an_outcome(tmp_path: Path, way: str
     done = python(tmp_path, "-W", "ignore", "-c", ONCE, WAY=way)
     assert (done.stdout, done.returncode) == (f"{OUTCOMES[way]}\n", 7), done.stderr
     assert done.stderr == ""
+
+
+#: How each way of running checks is asked for one clause of the client above.
+RUNS = {
+    "shell": ("pytest_rtcmpu check client --phase documented --clause nonce.unique", "--report="),
+    "pytest": (
+        "pytest -p rtcmpu -p no:cacheprovider --rtcmpu-client=ending:start "
+        "--rtcmpu-phase=documented --rtcmpu-clause=nonce.unique",
+        "--rtcmpu-report=",
+    ),
+}
+REPORTS = ("r.json", "r.html", "r.xml")
+
+
+def run_checks(
+    folder: Path, run: str, *more: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the checks where older reports are."""
+    words, option = RUNS[run]
+    for name in REPORTS:
+        (folder / name).write_text("older")
+    named = ["ending:start"] if run == "shell" else []
+    asked = (f"{option}{name}" for name in REPORTS)
+    return python(folder, "-m", *words.split(), *asked, *more, *named, **variables)
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """Return the JSON report."""
+    found: dict[str, Any] = json.loads((folder / "r.json").read_text("utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_run_whose_callable_calls_exit_is_not_green(tmp_path: Path, run: str) -> None:
+    """``os._exit(0)`` in a callable ends with a finding, not with status 0 and no word."""
+    done = run_checks(tmp_path, run, f"{'--rtcmpu' if run == 'pytest' else '-'}-clause=reply.json")
+    assert done.returncode == 1, done.stdout
+    assert "it called os._exit, which ends the process" in done.stdout
+    assert report(tmp_path)["exit_status"] == 1
+
+
+@posix
+@pytest.mark.parametrize("run", RUNS)
+def test_a_run_that_was_killed_leaves_no_older_report(tmp_path: Path, run: str) -> None:
+    """Where nothing could be said at the end, each report says that there was none."""
+    done = run_checks(tmp_path, run, WAY="killed")
+    assert done.returncode == -signal.SIGKILL
+    found = report(tmp_path)
+    assert found["problems"] == [UNFINISHED]
+    assert found["exit_status"] == 1
+    assert [(each["target"], each["complete"]) for each in found["subjects"]] == [
+        ("ending:start", False)
+    ]
+    assert UNFINISHED in (tmp_path / "r.html").read_text("utf-8")
+    suites = ET.parse(tmp_path / "r.xml").getroot()
+    assert (suites.get("failures"), suites.get("errors")) == ("1", "1")
+
+
+def test_a_report_says_why_a_run_could_not_be_made(tmp_path: Path) -> None:
+    """A client that is given up has its reason in the report."""
+    (tmp_path / "idle.py").write_text("def start(params, **given): raise ValueError('idle')")
+    command = RUNS["shell"][0].split()
+    done = python(tmp_path, "-m", *command, "--report=r.json", "idle:start")
+    assert done.returncode == 2
+    (problem,) = report(tmp_path)["problems"]
+    assert problem.startswith("it could not run: idle:start: the client never called the endpoint")
+
+
+def test_a_report_on_nothing_says_so(tmp_path: Path) -> None:
+    """Where pytest collects no contract check, an older report does not stay either."""
+    (tmp_path / "r.json").write_text("older")
+    (tmp_path / "test_other.py").write_text("def test_other(): pass")
+    options = ("-p", "rtcmpu", "-p", "no:cacheprovider", "--rtcmpu-report=r.json")
+    assert python(tmp_path, "-m", "pytest", *options).returncode == 0
+    assert report(tmp_path)["problems"] == [
+        "nothing was checked: pytest collected no contract check"
+    ]
+
+
+@posix
+@pytest.mark.parametrize("named", ["option", "class"])
+def test_a_run_whose_workers_all_crashed_is_not_green(tmp_path: Path, named: str) -> None:
+    """Where no worker is left to say what it collected, the ledger has it all the same."""
+    workers = ("-p", "xdist", "-n", "2", "--max-worker-restart=0")
+    if named == "option":
+        done = run_checks(tmp_path, "pytest", *workers, WAY="killed")
+    else:
+        (tmp_path / "test_it.py").write_text(
+            "import ending\n"
+            "from pytest_rtcmpu.testing import ClientContract\n"
+            "class TestIt(ClientContract):\n"
+            "    phases, clauses = ('documented',), ('nonce.unique',)\n"
+            "    start = staticmethod(ending.start)\n"
+        )
+        options = ("-p", "rtcmpu", "-p", "no:cacheprovider", "--rtcmpu-report=r.json", *workers)
+        done = python(tmp_path, "-m", "pytest", *options, "test_it.py", WAY="killed")
+    assert done.returncode == 1, done.stdout
+    assert "INCOMPLETE client" in done.stdout
+    (subject,) = report(tmp_path)["subjects"]
+    assert not subject["complete"]
+    assert subject["notes"][-1] == "never run: client/documented/nonce.unique"

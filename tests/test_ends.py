@@ -267,10 +267,11 @@ OUTCOMES = {
 def python(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder that has the client above, and nothing that might come in between."""
     (folder / "ending.py").write_text(ENDING)
+    outside = {n: v for n, v in os.environ.items() if not n.startswith("PYTEST_XDIST")}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
+        env={**outside, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

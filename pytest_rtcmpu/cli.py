@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.checks.known_failures import Known
     from pytest_rtcmpu.checks.run import Progress, Settings
     from pytest_rtcmpu.checks.testees.targets import Target
+    from pytest_rtcmpu.report.conclusion import Conclusion
 
 HELD, BROKEN, COULD_NOT_RUN = 0, 1, 2
 #: As wide as the lines of a summary get where nobody says how wide the page is.
@@ -162,31 +163,44 @@ def _check(arguments: list[str]) -> int:
     credentials = credentials_from(os.environ)
     began = time.monotonic()
     subjects: list[SubjectRun] = []
-    for target in targets:
-        if subjects and not subjects[-1].complete:
-            subjects.append(_not_run(target))
-            continue
-        with target.bench(settings, credentials) as bench, _Progress(target) as progress:
-            subjects.append(run_bench(bench, settings, progress=progress))
-    run = Run(
-        edition=_contract.DEFAULT_EDITION,
-        seed=seed,
-        strict=given.strict,
-        phases=settings.phases,
-        subjects=tuple(subjects),
-        seconds=time.monotonic() - began,
-    )
-    return _tell(run, targets, known, given)
+
+    def so_far(*, rest: str = "") -> Run:
+        """Return the run as it stands, the targets that are left with a note."""
+        left = (_not_run(target, rest) for target in targets[len(subjects) :])
+        return Run(
+            edition=_contract.DEFAULT_EDITION,
+            seed=seed,
+            strict=given.strict,
+            phases=settings.phases,
+            subjects=(*subjects, *left),
+            seconds=time.monotonic() - began,
+        )
+
+    _conclude(so_far(rest="not begun"), known).unfinished().write(given.report)
+    try:
+        for target in targets:
+            with target.bench(settings, credentials) as bench, _Progress(target) as progress:
+                subjects.append(run_bench(bench, settings, progress=progress))
+            if not subjects[-1].complete:
+                break
+    except CannotRun as error:
+        run = so_far(rest="it could not run, or was not begun")
+        _conclude(run, known).unfinished(f"it could not run: {error}").write(given.report)
+        raise
+    return _tell(so_far(rest="not begun: interrupted"), targets, known, given)
 
 
-def _not_run(target: Target) -> SubjectRun:
+def _not_run(target: Target, why: str) -> SubjectRun:
     return SubjectRun(
-        subject=target.subject,
-        target=target.name,
-        results=(),
-        complete=False,
-        notes=("not begun: interrupted",),
+        subject=target.subject, target=target.name, results=(), complete=False, notes=(why,)
     )
+
+
+def _conclude(run: Run, known: Sequence[Known]) -> Conclusion:
+    from pytest_rtcmpu.report.conclusion import Part, conclude
+
+    part = Part(subjects=run.subjects, known=tuple(known), strict=run.strict)
+    return conclude(run, [part], _contract.load(run.edition), today=date.today())
 
 
 def _tell(
@@ -194,10 +208,8 @@ def _tell(
 ) -> int:
     """Print and write what came of a run, and return the exit status."""
     from pytest_rtcmpu.checks import case_files
-    from pytest_rtcmpu.report.conclusion import Part, conclude
 
-    part = Part(subjects=run.subjects, known=tuple(known), strict=run.strict)
-    found = conclude(run, [part], _contract.load(run.edition), today=date.today())
+    found = _conclude(run, known)
     terminal = sys.stdout.isatty()
     color = terminal and not os.environ.get("NO_COLOR")
     width = None if terminal else _PIPED_WIDTH

@@ -100,6 +100,11 @@ class _Tally:
     not_judged: int = 0
     reason: str = ""
 
+    def doubt(self, reason: str) -> None:
+        """Count a case in which nobody can tell."""
+        self.not_judged += 1
+        self.reason = self.reason or reason
+
 
 class BaseBench(Generic[O, S]):
     """Runs a subject through the phases, once each, and judges everything it does.
@@ -227,10 +232,9 @@ class BaseBench(Generic[O, S]):
             said = check.judge(observation)
             if said is None:
                 continue
-            tally = self._tallies.setdefault(phase, {}).setdefault(check.clause, _Tally())
+            tally = self._tally(phase, check)
             if isinstance(said, NotJudged):
-                tally.not_judged += 1
-                tally.reason = tally.reason or self._redact(said.reason)
+                tally.doubt(self._redact(said.reason))
                 continue
             tally.exercised += 1
             listed = list(said)
@@ -249,6 +253,15 @@ class BaseBench(Generic[O, S]):
                 for breach in listed[:1]
             )
         return found
+
+    def _leave_out(self, phase: Phase, scenario: S, why: str) -> None:
+        """Count a case that is not run: what it might have broken is not held."""
+        for check in self._selected_checks:
+            if not check.only_about or check.clause in self._about(scenario):
+                self._tally(phase, check).doubt(why)
+
+    def _tally(self, phase: Phase, check: Check[O]) -> _Tally:
+        return self._tallies.setdefault(phase, {}).setdefault(check.clause, _Tally())
 
     def _keep(self, phase: Phase, findings: Iterable[Finding]) -> None:
         for finding in findings:

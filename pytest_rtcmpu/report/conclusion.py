@@ -17,6 +17,12 @@ from pytest_rtcmpu.report.github import annotate
 from pytest_rtcmpu.report.ledger import Ledger, exit_status, ledger
 from pytest_rtcmpu.report.terminal import summary
 
+#: What a report says until its run has ended, and for good where nobody lived to write another.
+UNFINISHED = (
+    "the run has not come to its end: this was written before its first case; where it is over, "
+    "something ended its process"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
@@ -47,6 +53,10 @@ class Conclusion:
         status = exit_status(self.ledgers, problems=self.problems)
         # Zero checks is never success, of none of several targets.
         return status or (0 if all(each.checks for each in self.ledgers) else 2)
+
+    def unfinished(self, why: str = UNFINISHED) -> Conclusion:
+        """Return what stands in the reports as long as there is no more, and why there is not."""
+        return replace(self, problems=(why,))
 
     def write(self, paths: Iterable[Path]) -> dict[Path, str]:
         """Write each report, in the format that its name's suffix says.

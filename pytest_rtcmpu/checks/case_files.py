@@ -95,7 +95,7 @@ def save(folder: Path, named: Iterable[tuple[str, SavedCase]]) -> list[Path]:
         try:
             if not folder.exists():
                 folder.mkdir(parents=True)
-                (folder / ".gitignore").write_text("*\n")
+                (folder / ".gitignore").write_text("*\n", "ascii")
             path = folder / name
             text = json.dumps({"schema": SCHEMA, **records.dump(case)}, indent=2, ensure_ascii=True)
             path.write_text(f"{text}\n", "ascii")

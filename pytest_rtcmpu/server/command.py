@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from pytest_rtcmpu.endpoint import MAX_CALLS, Call, Endpoint
 from pytest_rtcmpu.errors import CannotRun
@@ -21,6 +20,7 @@ from pytest_rtcmpu.server.record import call_record
 from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.text import for_json, for_terminal
 
 _DESCRIPTION = """\
 Serve the endpoint of StartMPUTask until SIGINT or SIGTERM. The first line of the output is its URL,
@@ -109,7 +109,7 @@ def _recording(path: Path, endpoint: Endpoint) -> Iterator[Callable[[Call], obje
 
         def write(call: Call) -> None:
             record = json.dumps(call_record(call, endpoint.secrets), ensure_ascii=False)
-            file.write(f"{record}\n")
+            file.write(f"{for_json(record)}\n")
             file.flush()
 
         yield write
@@ -155,5 +155,5 @@ def _telling(control: Control, endpoint: Endpoint) -> Callable[[Request], Respon
     return handle
 
 
-def _complain(*texts: Any) -> None:
-    print(*texts, file=sys.stderr, flush=True)
+def _complain(text: str) -> None:
+    print(for_terminal(text, multiline=True), file=sys.stderr, flush=True)

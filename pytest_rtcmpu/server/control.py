@@ -22,6 +22,7 @@ from pytest_rtcmpu.endpoint import Call, Endpoint
 from pytest_rtcmpu.server.record import call_record
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.text import for_json
 
 PREFIX = "/_rtcmpu"
 #: Names of this machine that nobody else can own, and that its containers know it by.
@@ -423,9 +424,9 @@ def _wrong_method(request: Request, allowed: tuple[str, ...]) -> _Refused:
 
 
 def _answer(status: int, value: Mapping[str, Any], *headers: tuple[str, str]) -> Response:
-    text = json.dumps(value, ensure_ascii=False) + "\n"
+    text = for_json(json.dumps(value, ensure_ascii=False)) + "\n"
     return Response(
         status=status,
         headers=(("Content-Type", "application/json; charset=utf-8"), *headers, *_HEADERS),
-        body=text.encode("utf-8", "replace"),
+        body=text.encode("utf-8"),
     )

@@ -61,9 +61,10 @@ def run_check(
         owner.stash[BROKE] = str(error) or type(error).__name__
         if not isinstance(error, CannotRun):
             raise
-        pytest.fail(
-            for_terminal(f"could not run: {owner.stash[BROKE]}", multiline=True), pytrace=False
-        )
+    if BROKE in owner.stash:
+        # Out here pytest does not show what was caught beside it, as it came.
+        told = f"could not run: {owner.stash[BROKE]}"
+        pytest.fail(for_terminal(told, multiline=True), pytrace=False)
     notes = tuple(owner.stash[BENCH].notes)
     item.stash[RESULT] = records.dumps(ResultRecord(node=plan.node, result=result, notes=notes))
     if result.not_judged and not result.broken:
@@ -76,7 +77,7 @@ def run_check(
         if excused:
             pytest.xfail(for_terminal(excused))
         if plan.strict or clause.breach == "failure":
-            told = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
-            told += (paragraph(finding, indent="  ") for finding in result.findings)
-            told += [f"again: rtcmpu replay {saved[0]}"] if saved else []
-            pytest.fail(for_terminal("\n".join(told), multiline=True), pytrace=False)
+            lines = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
+            lines += (paragraph(finding, indent="  ") for finding in result.findings)
+            lines += [f"again: rtcmpu replay {saved[0]}"] if saved else []
+            pytest.fail(for_terminal("\n".join(lines), multiline=True), pytrace=False)

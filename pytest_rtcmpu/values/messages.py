@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pytest_rtcmpu.values.text import visible
+from pytest_rtcmpu.values.text import for_terminal
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -36,7 +36,7 @@ class Request:
     def __repr__(self) -> str:
         # A query or a header may carry a security token: sizes are shown, contents are not.
         return (
-            f"Request({visible(f'{self.method} {self.path}')}, "
+            f"Request({for_terminal(f'{self.method} {self.path}')}, "
             f"query of {len(self.query)} characters, "
             f"{len(self.headers)} headers, body of {len(self.body)} bytes)"
         )

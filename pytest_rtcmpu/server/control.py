@@ -19,9 +19,11 @@ from urllib.parse import urlsplit
 from pytest_rtcmpu import faults, wire
 from pytest_rtcmpu.contract import ContractError
 from pytest_rtcmpu.endpoint import Call, Endpoint
+from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.server.record import call_record
+from pytest_rtcmpu.values.credentials import Secret
 from pytest_rtcmpu.values.messages import Request, Response
-from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.redaction import redact_everywhere, redact_pairs, tokens_in
 from pytest_rtcmpu.values.text import for_json
 
 PREFIX = "/_rtcmpu"
@@ -209,18 +211,17 @@ def _calls(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 
 def _tasks(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     _fields(_query(request))
+    known = endpoint.secrets
+    return {"tasks": [_task(task, known) for task in endpoint.tasks]}
+
+
+def _task(task: StartMPUTask, known: tuple[Secret, ...]) -> dict[str, Any]:
+    pairs = task.to_wire()
+    secrets = (*known, *tokens_in(pairs, (value for _, value in pairs)))
     return {
-        "tasks": [
-            {
-                "AppId": redact_everywhere(task.app_id, endpoint.secrets),
-                "TaskId": redact_everywhere(task.task_id, endpoint.secrets),
-                "parameters": [
-                    [redact_everywhere(text, endpoint.secrets) for text in pair]
-                    for pair in task.to_wire()
-                ],
-            }
-            for task in endpoint.tasks
-        ]
+        "AppId": redact_everywhere(task.app_id, secrets),
+        "TaskId": redact_everywhere(task.task_id, secrets),
+        "parameters": redact_pairs(pairs, secrets),
     }
 
 

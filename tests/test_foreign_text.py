@@ -32,7 +32,7 @@ from pytest_rtcmpu.server.http import Failure
 from pytest_rtcmpu.server.page import page
 from pytest_rtcmpu.server.served import failure_text
 from pytest_rtcmpu.values.messages import Request
-from pytest_rtcmpu.values.text import for_json, for_terminal
+from pytest_rtcmpu.values.text import for_json, for_terminal, system_error
 
 CLAUSE, OTHER = of("client")[:2]
 TARGET = "pytest_rtcmpu.checks.own:start"
@@ -325,3 +325,36 @@ def test_a_terminal_gets_what_it_can_show(
     shown = (done.stdout + done.stderr).decode("ascii" if encoding == "C" else encoding)
     if arguments == SPEAKING["explain"]:
         assert "\\u8c03\\u7528StartMPUTask" in shown
+
+
+REFUSED = {
+    "a case": (["replay", "none.json"], "ENOENT"),
+    "a folder": (["replay", "."], "EISDIR"),
+    "known failures": (["check", "--known-failures", "none.toml"], "ENOENT"),
+    "a record": (["serve", "--record", "none/record"], "ENOENT"),
+    "a command": (["check", "client", "--", "./none"], "ENOENT"),
+    "an address": (["serve", "--host", "192.0.2.1"], "EADDRNOTAVAIL"),
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the names are POSIX's")
+@pytest.mark.parametrize(("arguments", "name"), REFUSED.values(), ids=REFUSED)
+def test_an_error_of_the_system_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    name: str,
+) -> None:
+    """By its name, which is the same in every language, and not by its number alone."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == cli.COULD_NOT_RUN
+    error = capsys.readouterr().err
+    assert f"{name}, " in error
+    assert "Errno" not in error
+
+
+def test_an_error_without_a_number_is_told_as_it_is() -> None:
+    """A library's OSError may have words alone."""
+    assert system_error(OSError("no reply")) == "no reply"
+    assert system_error(OSError(2, "No such file", "a")) == "ENOENT, No such file: 'a'"

@@ -14,6 +14,7 @@ from typing import Any
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase, SubjectRun, check_id
 from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.values import records
+from pytest_rtcmpu.values.text import system_error
 
 SCHEMA = "rtcmpu-case/1"
 #: Where cases are saved unless something else is asked for; kept out of version control.
@@ -100,7 +101,7 @@ def save(folder: Path, named: Iterable[tuple[str, SavedCase]]) -> list[Path]:
             text = json.dumps({"schema": SCHEMA, **records.dump(case)}, indent=2, ensure_ascii=True)
             path.write_text(f"{text}\n", "ascii")
         except OSError as error:
-            raise CannotRun(f"cases cannot be saved: {error}") from None
+            raise CannotRun(f"cases cannot be saved: {system_error(error)}") from None
         paths.append(path)
     return paths
 
@@ -117,6 +118,6 @@ def read(path: str | os.PathLike[str]) -> SavedCase:
             raise CannotRun(f"{path}: expected a saved case of {SCHEMA}")
         return records.load(SavedCase, data)
     except OSError as error:
-        raise CannotRun(f"{path}: not a saved case: {error}") from None
+        raise CannotRun(f"{path}: not a saved case: {system_error(error)}") from None
     except records.RecordError as error:
         raise CannotRun(f"{path}: not a saved case:\n{error}") from None

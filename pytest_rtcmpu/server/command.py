@@ -20,7 +20,7 @@ from pytest_rtcmpu.server.record import call_record
 from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
-from pytest_rtcmpu.values.text import for_json, for_terminal
+from pytest_rtcmpu.values.text import for_json, for_terminal, system_error
 
 _DESCRIPTION = """\
 Serve the endpoint of StartMPUTask until SIGINT or SIGTERM. The first line of the output is its URL,
@@ -58,7 +58,8 @@ def main(arguments: Sequence[str]) -> int:
         try:
             server.serve_forever(ready)
         except (OSError, UnicodeError) as error:
-            raise CannotRun(f"cannot listen on {given.host}, port {given.port}: {error}") from None
+            why = system_error(error) if isinstance(error, OSError) else error
+            raise CannotRun(f"cannot listen on {given.host}, port {given.port}: {why}") from None
     return 0
 
 
@@ -104,7 +105,7 @@ def _recording(path: Path, endpoint: Endpoint) -> Iterator[Callable[[Call], obje
     try:
         file = path.open("a", encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
-        raise CannotRun(f"--record {path}: {error.strerror}") from None
+        raise CannotRun(f"--record {path}: {system_error(error)}") from None
     with file:
 
         def write(call: Call) -> None:

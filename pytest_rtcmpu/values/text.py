@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import json
 import re
 import unicodedata
@@ -23,6 +24,18 @@ def near(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
         return ""
     names = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=cutoff)
     return f"; did you mean {', '.join(names)}?" if names else ""
+
+
+def system_error(error: OSError) -> str:
+    """Return ``ENOENT, No such file or directory: 'a.toml'``.
+
+    The name is the same everywhere; the system's words are in whoever's language.
+    """
+    name = errno.errorcode.get(error.errno or 0)
+    if name is None:
+        return str(error)
+    where = "" if error.filename is None else f": {error.filename!r}"
+    return f"{name}, {error.strerror}{where}"
 
 
 def visible(text: str, *, multiline: bool = False) -> str:

@@ -33,6 +33,7 @@ from pytest_rtcmpu.checks.testees.protocol import (
 )
 from pytest_rtcmpu.mock import environment
 from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.text import system_error
 
 if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
@@ -108,7 +109,7 @@ class CommandTestee:
         try:
             return _Process(self._argv, self._cwd)
         except OSError as error:
-            raise CannotRun(f"{self.target}: cannot be started: {error}") from error
+            raise CannotRun(f"{self.target}: cannot be started: {system_error(error)}") from error
 
     def _expect_startable(self, why: str) -> None:
         """Raise CannotRun when the command fails even when its input ends at once."""

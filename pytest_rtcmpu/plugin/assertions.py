@@ -13,7 +13,7 @@ from pytest_rtcmpu.values.credentials import Secret
 from pytest_rtcmpu.values.messages import Request, Response
 
 #: How many values are looked at; what holds more is taken for one that holds a secret.
-_MAX_VALUES = 10_000
+_MAX_VALUES = 5_000
 _MAX_REPR = 240
 
 

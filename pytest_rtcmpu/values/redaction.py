@@ -47,7 +47,7 @@ _ESCAPE = re.compile("%(?:25)*[0-9A-F]{2}")
 _MIN_ENCODED = 5
 #: A longer secret is looked for as it is, and percent-encoded once: a pattern of all its forms
 #: would take longer to make than the rest of the call.
-_MAX_PATTERN = 10_000
+_MAX_PATTERN = 8_192
 #: What Base64 writes for the bits of the last and the first byte that a neighbour shares.
 _SHARED = "[A-Za-z0-9+/_-]?"
 #: A character of its first alphabet, in the other and in a query.

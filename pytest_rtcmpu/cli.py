@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -26,6 +27,7 @@ import pytest_rtcmpu
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import PHASES, CannotRun, Phase, Run, SubjectRun
 from pytest_rtcmpu.contract import ContractError
+from pytest_rtcmpu.values.text import for_terminal
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.known_failures import Known
@@ -49,6 +51,7 @@ class Command:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _say_what_can_be_said()
     parser = argparse.ArgumentParser(
         prog="rtcmpu",
         description="Contract checks for StartMPUTask of Alibaba Cloud RTC.",
@@ -223,7 +226,7 @@ def _tell(
         )
     ]
     if saved:
-        _say(f"{len(saved)} saved; to see one again: rtcmpu replay {saved[0]}")
+        _quote(f"{len(saved)} saved; to see one again: rtcmpu replay {saved[0]}")
     failed = found.write(given.report)
     found.tell(_say, [path for path in given.report if path not in failed])
     if failed:
@@ -275,7 +278,7 @@ class _Progress:
     """How far a target's run has come: one line that changes, or a line for each phase."""
 
     def __init__(self, target: Target) -> None:
-        self._name = f"{target.subject} {target.name}"
+        self._name = for_terminal(f"{target.subject} {target.name}")
         self._terminal = sys.stderr.isatty()
         self._now: Progress | None = None
         self._began = self._shown = time.monotonic()
@@ -346,18 +349,18 @@ def _replay(arguments: list[str]) -> int:
         findings = bench.replay(case.request)
         if not findings and not bench.result("documented", case.clause).exercised:
             raise CannotRun(f"{target.name} no longer gets as far as {case.clause}")
-    _say(f"{target.subject} {target.name}: {case.clause} ({case.phase}, {case.scenario})")
+    _quote(f"{target.subject} {target.name}: {case.clause} ({case.phase}, {case.scenario})")
     for finding in findings[:1]:
-        _say(paragraph(finding, indent="  "))
+        _quote(paragraph(finding, indent="  "))
     _say("STILL BROKEN" if findings else "FIXED")
     if target.kind in OPTIONS:
         option = shlex.quote(f"{target.option}={target.name}")
-        _say(
+        _quote(
             f"pytest node: {case.test}\n"
             f"with: pytest {option} --rtcmpu-phase={case.phase} --rtcmpu-clause={case.clause}"
         )
     else:
-        _say(f"pytest node: {case.test}")
+        _quote(f"pytest node: {case.test}")
     return BROKEN if findings else HELD
 
 
@@ -447,6 +450,19 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:at], arguments[at + 1 :]
 
 
+def _say_what_can_be_said() -> None:
+    """Let what a terminal's encoding has no character for be printed as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        # Whoever chose another way, by PYTHONIOENCODING=cp1252:replace, keeps it.
+        if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _quote(text: str) -> None:
+    """Print what a subject or a file said."""
+    _say(for_terminal(text, multiline=True))
+
+
 def _say(text: str) -> None:
     """Print, though nobody may be reading any more."""
     try:
@@ -457,7 +473,7 @@ def _say(text: str) -> None:
 
 
 def _complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(for_terminal(text, multiline=True), file=sys.stderr, flush=True)
 
 
 def _phases(text: str) -> tuple[Phase, ...]:

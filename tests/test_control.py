@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,8 @@ NOW = datetime(2019, 5, 20, 12, 0, 0, tzinfo=UTC)
 TASK = example_task()
 EVIL = "</script><script>document.title='evil'</script><img src=x onerror=alert(1)>"
 SECRET, TOKEN = "a secret/of+ours=", "CAIS+token/with=signs&more"
+#: A token that the endpoint does not know.
+STRAY = "CAESstray0123456789"
 
 
 @pytest.fixture
@@ -633,6 +636,24 @@ def leaky_requests() -> Iterator[Request]:
         target="/?SecurityToken=other/tok+en&b=other/tok%20en",
         headers=(("X-Acs-Security-Token", "other/tok en"),),
     )
+    for octets in (SECRET.encode(), f"testid:{SECRET}".encode(), f"a:{TOKEN}\n".encode()):
+        for raw in (b64encode(octets), urlsafe_b64encode(octets), octets.hex().encode()):
+            plain = raw.decode()
+            headers = (("Authorization", f"Basic {plain}"),)
+            yield Request(method="POST", target=f"/?a={quote(plain)}", headers=headers, body=raw)
+    for body in (
+        {"security_token": STRAY},
+        {"a": json.dumps({"securityToken": STRAY})},
+        f'--b\r\nContent-Disposition: form-data; name="X-Security-Token"\r\n\r\n{STRAY}\r\n--b--',
+        f"a=1; security_token={STRAY}",
+    ):
+        text = body if isinstance(body, str) else json.dumps(body)
+        yield Request(method="POST", target=f"/?echo={STRAY}", body=text.encode())
+    for name in ("security_token", "X-Security-Token", "stsToken"):
+        yield Request(method="GET", target=f"/?{name}={STRAY}&b={STRAY}", headers=((name, STRAY),))
+        yield Request(
+            method="GET", target=f"/?a=1;{name}={STRAY}", headers=(("Cookie", f"{name}={STRAY}"),)
+        )
 
 
 def test_no_secret_is_shown(control: Control) -> None:
@@ -651,7 +672,24 @@ def test_no_secret_is_shown(control: Control) -> None:
             once = quote(secret, safe="~")
             for form in (secret, quote(secret), once, quote(once), json.dumps(secret)[1:-1]):
                 assert form not in text
+        for octets in (SECRET.encode(), b"testid:" + SECRET.encode(), b"a:" + TOKEN.encode()):
+            for form in (b64encode(octets), urlsafe_b64encode(octets), octets.hex().encode()):
+                # What its last or first bytes share with a neighbour is not the same everywhere.
+                assert form.decode()[8:24] not in text
+        assert STRAY not in text
     assert all(REDACTED in text for text in shown if "refused" not in text and "tasks" not in text)
+
+
+def test_no_task_shows_a_token(control: Control) -> None:
+    """A task is told without the tokens that stand in its values, and without known secrets."""
+    url = f"rtmp://h/a/s?auth_key=1&security_token={STRAY}&sts={TOKEN}"
+    pairs = replace(TASK, task_id=f"t-{STRAY}", stream_url=url).to_wire()
+    assert control(client(control).prepare("StartMPUTask", pairs)).status == 200
+    (task,) = asked(control, "GET", "/tasks")["tasks"]
+    assert task["TaskId"] == f"t-{REDACTED}"
+    told = dict(task["parameters"])
+    assert told["StreamURL"] == f"rtmp://h/a/s?auth_key=1&security_token={REDACTED}&sts={REDACTED}"
+    assert STRAY not in json.dumps(task)
 
 
 def test_no_reply_has_the_secret(control: Control) -> None:

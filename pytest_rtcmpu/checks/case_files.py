@@ -15,6 +15,7 @@ from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase, SubjectRun, che
 from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.files import replace_whole
+from pytest_rtcmpu.values.text import system_error
 
 SCHEMA = "rtcmpu-case/1"
 #: Characters of a file; one holds a few steps, and texts that are cut.
@@ -98,12 +99,12 @@ def save(folder: Path, named: Iterable[tuple[str, SavedCase]]) -> list[Path]:
         try:
             if not folder.exists():
                 folder.mkdir(parents=True)
-                (folder / ".gitignore").write_text("*\n")
+                (folder / ".gitignore").write_text("*\n", "ascii")
             path = folder / name
             text = json.dumps({"schema": SCHEMA, **records.dump(case)}, indent=2, ensure_ascii=True)
             replace_whole(path, f"{text}\n".encode("ascii"))
         except OSError as error:
-            raise CannotRun(f"cases cannot be saved: {error}") from None
+            raise CannotRun(f"cases cannot be saved: {system_error(error)}") from None
         paths.append(path)
     return paths
 
@@ -125,6 +126,6 @@ def read(path: str | os.PathLike[str]) -> SavedCase:
             raise CannotRun(f"{path}: expected a saved case of {SCHEMA}")
         return records.load(SavedCase, data)
     except OSError as error:
-        raise CannotRun(f"{path}: not a saved case: {error}") from None
+        raise CannotRun(f"{path}: not a saved case: {system_error(error)}") from None
     except records.RecordError as error:
         raise CannotRun(f"{path}: not a saved case:\n{error}") from None

@@ -22,7 +22,7 @@ from pytest_rtcmpu.checks.core import FIXED_PHASES, PHASES, CannotRun, CheckResu
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.records import Mismatch, raise_any
-from pytest_rtcmpu.values.text import near
+from pytest_rtcmpu.values.text import near, system_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,9 @@ def read(path: str | os.PathLike[str]) -> tuple[Known, ...]:
         raise CannotRun(f"known failures {path}:\n{error}") from None
     except RecursionError:
         raise CannotRun(f"known failures {path}: too many lists and tables in each other") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CannotRun(f"known failures {path}: {system_error(error)}") from None
+    except ValueError as error:
         raise CannotRun(f"known failures {path}: {error}") from None
 
 

@@ -14,6 +14,7 @@ from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.rules import Note, Pairs, Problem
 from pytest_rtcmpu.signatures.autopsy import Autopsy
 from pytest_rtcmpu.values.messages import Request, Response
+from pytest_rtcmpu.values.text import for_terminal
 
 #: How many of the latest calls are kept, unless asked otherwise.
 MAX_CALLS = 10_000
@@ -76,7 +77,8 @@ class Call:
     def __repr__(self) -> str:
         outcome = f"{self.code or 'success'}, HTTP {self.http_status}"
         spoilt = f", spoilt by {self.fault}" if self.fault else ""
-        return f"Call({self.number}: {self.action} → {outcome}{spoilt})"
+        action = self.action and for_terminal(self.action)
+        return f"Call({self.number}: {action} → {outcome}{spoilt})"
 
     @property
     def signature_kind(self) -> SignatureKind:

@@ -108,6 +108,7 @@ class Checks:
         """Say what is wrong with the options before anything is collected."""
         from pytest_rtcmpu.checks.core import CannotRun
         from pytest_rtcmpu.report import check_path
+        from pytest_rtcmpu.values.text import for_terminal
 
         try:
             for path in self._config.getoption("rtcmpu_report"):
@@ -115,7 +116,7 @@ class Checks:
             for plan in self._option_plans():
                 plan.expect_valid()
         except (CannotRun, ValueError, OSError) as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(for_terminal(str(error), multiline=True)) from None
 
     def _option_plans(self) -> Iterator[Plan]:
         from pytest_rtcmpu.checks.testees import targets
@@ -162,6 +163,7 @@ class Checks:
             return
         from pytest_rtcmpu.checks.core import CannotRun, check_id
         from pytest_rtcmpu.plugin.plan import class_plan
+        from pytest_rtcmpu.values.text import for_terminal
 
         node = metafunc.definition.getparent(pytest.Class)
         assert node is not None
@@ -169,7 +171,8 @@ class Checks:
             plan = class_plan(self._config, metafunc.cls, node=node.nodeid)
             plan.expect_valid()
         except CannotRun as error:
-            raise pytest.Collector.CollectError(f"{node.nodeid}: {error}") from None
+            told = for_terminal(f"{node.nodeid}: {error}", multiline=True)
+            raise pytest.Collector.CollectError(told) from None
         metafunc.parametrize(
             "rtcmpu_check",
             [

@@ -16,6 +16,7 @@ from pytest_rtcmpu.report.files import write
 from pytest_rtcmpu.report.github import annotate
 from pytest_rtcmpu.report.ledger import Ledger, exit_status, ledger
 from pytest_rtcmpu.report.terminal import summary
+from pytest_rtcmpu.values.text import for_terminal, system_error
 
 #: What a report says until its run has ended, and for good where nobody lived to write another.
 UNFINISHED = (
@@ -69,7 +70,7 @@ class Conclusion:
             try:
                 write(path, self.run, self.ledgers, problems=self.problems)
             except OSError as error:
-                failed[path] = f"report {path}: cannot be written: {error.strerror or error}"
+                failed[path] = f"report {path}: cannot be written: {system_error(error)}"
         return failed
 
     def summary(self, *, width: int | None, color: bool, verbose: bool) -> str:
@@ -86,7 +87,7 @@ class Conclusion:
     def tell(self, say: Callable[[str], None], paths: Iterable[Path]) -> None:
         """Say where the reports are, and on GitHub what is to be annotated."""
         for path in paths:
-            say(f"report: {path}")
+            say(f"report: {for_terminal(str(path))}")
         if os.environ.get("GITHUB_ACTIONS"):
             for line in annotate(self.ledgers, problems=self.problems):
                 say(line)

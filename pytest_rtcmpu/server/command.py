@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from pytest_rtcmpu.endpoint import MAX_CALLS, Call, Endpoint
 from pytest_rtcmpu.errors import CannotRun
@@ -22,6 +21,7 @@ from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.files import Lines
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.text import for_json, for_terminal, system_error
 
 _DESCRIPTION = """\
 Serve the endpoint of StartMPUTask until SIGINT or SIGTERM. The first line of the output is its URL,
@@ -62,7 +62,8 @@ def main(arguments: Sequence[str]) -> int:
         try:
             server.serve_forever(ready)
         except (OSError, UnicodeError) as error:
-            raise CannotRun(f"cannot listen on {given.host}, port {given.port}: {error}") from None
+            why = system_error(error) if isinstance(error, OSError) else error
+            raise CannotRun(f"cannot listen on {given.host}, port {given.port}: {why}") from None
     return 2 if record is not None and record.failed else 0
 
 
@@ -122,7 +123,7 @@ class _Recording:
         try:
             self._lines = Lines(path)
         except OSError as error:
-            raise CannotRun(f"--record {path}: {error.strerror}") from None
+            raise CannotRun(f"--record {path}: {system_error(error)}") from None
 
     def __call__(self, call: Call) -> None:
         """Add a call. One that is left out is the last: a record has no gaps."""
@@ -130,11 +131,11 @@ class _Recording:
             return
         record = call_record(call, self._endpoint.secrets)
         try:
-            self._lines.append(json.dumps(record, ensure_ascii=False))
+            self._lines.append(for_json(json.dumps(record, ensure_ascii=False)))
         except OSError as error:
             self.failed = True
             _complain(
-                f"rtcmpu: --record {self._path}: {error.strerror or error}: it ends before call "
+                f"rtcmpu: --record {self._path}: {system_error(error)}: it ends before call "
                 f"{call.number}; calls are still answered, and the exit status will be 2"
             )
 
@@ -183,5 +184,5 @@ def _telling(control: Control, endpoint: Endpoint) -> Callable[[Request], Respon
     return handle
 
 
-def _complain(*texts: Any) -> None:
-    print(*texts, file=sys.stderr, flush=True)
+def _complain(text: str) -> None:
+    print(for_terminal(text, multiline=True), file=sys.stderr, flush=True)

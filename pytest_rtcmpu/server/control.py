@@ -20,9 +20,12 @@ from urllib.parse import urlsplit
 from pytest_rtcmpu import faults, wire
 from pytest_rtcmpu.contract import ContractError
 from pytest_rtcmpu.endpoint import Call, Endpoint
+from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.server.record import call_record
+from pytest_rtcmpu.values.credentials import Secret
 from pytest_rtcmpu.values.messages import Request, Response
-from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.redaction import redact_everywhere, redact_pairs, tokens_in
+from pytest_rtcmpu.values.text import for_json
 
 PREFIX = "/_rtcmpu"
 #: Names of this machine that nobody else can own, and that its containers know it by.
@@ -220,19 +223,20 @@ def _calls(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 def _tasks(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     given = _numbers(request, offset=(_whole(0), False), limit=(_whole(1, _MAX_LISTED), False))
     shown = endpoint.list_tasks(given.get("offset", 0), given.get("limit", _MAX_LISTED))
+    known = endpoint.secrets
     return {
-        "tasks": [
-            {
-                "AppId": redact_everywhere(task.app_id, endpoint.secrets),
-                "TaskId": redact_everywhere(task.task_id, endpoint.secrets),
-                "parameters": [
-                    [redact_everywhere(text, endpoint.secrets) for text in pair]
-                    for pair in task.to_wire()
-                ],
-            }
-            for task in shown
-        ],
+        "tasks": [_task(task, known) for task in shown],
         "task_count": endpoint.task_count,
+    }
+
+
+def _task(task: StartMPUTask, known: tuple[Secret, ...]) -> dict[str, Any]:
+    pairs = task.to_wire()
+    secrets = (*known, *tokens_in(pairs, (value for _, value in pairs)))
+    return {
+        "AppId": redact_everywhere(task.app_id, secrets),
+        "TaskId": redact_everywhere(task.task_id, secrets),
+        "parameters": redact_pairs(pairs, secrets),
     }
 
 
@@ -448,9 +452,9 @@ def _wrong_method(request: Request, allowed: tuple[str, ...]) -> _Refused:
 
 
 def _answer(status: int, value: Mapping[str, Any], *headers: tuple[str, str]) -> Response:
-    text = json.dumps(value, ensure_ascii=False) + "\n"
+    text = for_json(json.dumps(value, ensure_ascii=False)) + "\n"
     return Response(
         status=status,
         headers=(("Content-Type", "application/json; charset=utf-8"), *headers, *_HEADERS),
-        body=text.encode("utf-8", "replace"),
+        body=text.encode("utf-8"),
     )

@@ -11,14 +11,13 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 from functools import cache
-from html import escape
 from importlib import resources
 from typing import Any
 
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.endpoint import Call, Endpoint
 from pytest_rtcmpu.server.record import call_record
-from pytest_rtcmpu.values.text import count, lines, visible
+from pytest_rtcmpu.values.text import count, for_html
 
 _CALLS_SHOWN = 50
 _PARAMETERS_SHOWN = 200
@@ -97,7 +96,7 @@ def _hash(text: str) -> str:
 
 def _text(text: object) -> str:
     """Return text for between tags and in attributes, cut where it is endless."""
-    return escape(visible(_clip(str(text))))
+    return for_html(_clip(str(text)))
 
 
 def _clip(text: str) -> str:
@@ -226,4 +225,4 @@ def _parameters(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _pre(text: str) -> str:
-    return f"<pre>{escape(lines(_clip(text)))}</pre>"
+    return f"<pre>{for_html(_clip(text), multiline=True)}</pre>"

@@ -13,6 +13,7 @@ from pytest_rtcmpu.server.control import Control
 from pytest_rtcmpu.server.http import Failure, Server
 from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.text import for_terminal
 
 _MAX_WARNINGS = 100
 
@@ -74,4 +75,5 @@ def failure_text(failures: list[Failure], endpoint: Endpoint) -> str:
         f"while answering {failure.request!r}:\n{failure.traceback}" for failure in failures[:3]
     )
     more = f"\n… and {len(failures) - 3} more" if len(failures) > 3 else ""
-    return redact_everywhere(f"rtcmpu_server failed {told}{more}", endpoint.secrets)
+    failed = redact_everywhere(f"rtcmpu_server failed {told}{more}", endpoint.secrets)
+    return for_terminal(failed, multiline=True)

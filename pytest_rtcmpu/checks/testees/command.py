@@ -34,7 +34,7 @@ from pytest_rtcmpu.checks.testees.protocol import (
 )
 from pytest_rtcmpu.mock import environment
 from pytest_rtcmpu.values.credentials import Credentials
-from pytest_rtcmpu.values.text import visible
+from pytest_rtcmpu.values.text import system_error, visible
 
 if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
@@ -114,7 +114,10 @@ class CommandTestee:
     def _spawn(self) -> _Process:
         try:
             return _Process(self._argv, self._cwd)
-        except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+        except OSError as error:
+            why = system_error(error)
+            raise CannotRun(f"{visible(self.target)}: cannot be started: {why}") from error
+        except ValueError as error:  # a NUL in an argument
             raise CannotRun(f"{visible(self.target)}: cannot be started: {error}") from error
 
     def _expect_startable(self, why: str) -> None:

@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -26,11 +27,13 @@ import pytest_rtcmpu
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import PHASES, CannotRun, Phase, Run, SubjectRun
 from pytest_rtcmpu.contract import ContractError
+from pytest_rtcmpu.values.text import for_terminal
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.known_failures import Known
     from pytest_rtcmpu.checks.run import Progress, Settings
     from pytest_rtcmpu.checks.testees.targets import Target
+    from pytest_rtcmpu.report.conclusion import Conclusion
 
 HELD, BROKEN, COULD_NOT_RUN = 0, 1, 2
 #: As wide as the lines of a summary get where nobody says how wide the page is.
@@ -48,6 +51,7 @@ class Command:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _say_what_can_be_said()
     parser = argparse.ArgumentParser(
         prog="rtcmpu",
         description="Contract checks for StartMPUTask of Alibaba Cloud RTC.",
@@ -128,7 +132,7 @@ def _check(arguments: list[str]) -> int:
         type=_seconds,
         default=defaults.timeout,
         metavar="SECONDS",
-        help="for one start, or one reply (%(default)s)",
+        help="for one start, or for one reply, which has at least 20 (%(default)s)",
     )
     parser.add_argument(
         "--report",
@@ -162,31 +166,44 @@ def _check(arguments: list[str]) -> int:
     credentials = credentials_from(os.environ)
     began = time.monotonic()
     subjects: list[SubjectRun] = []
-    for target in targets:
-        if subjects and not subjects[-1].complete:
-            subjects.append(_not_run(target))
-            continue
-        with target.bench(settings, credentials) as bench, _Progress(target) as progress:
-            subjects.append(run_bench(bench, settings, progress=progress))
-    run = Run(
-        edition=_contract.DEFAULT_EDITION,
-        seed=seed,
-        strict=given.strict,
-        phases=settings.phases,
-        subjects=tuple(subjects),
-        seconds=time.monotonic() - began,
-    )
-    return _tell(run, targets, known, given)
+
+    def so_far(*, rest: str = "") -> Run:
+        """Return the run as it stands, the targets that are left with a note."""
+        left = (_not_run(target, rest) for target in targets[len(subjects) :])
+        return Run(
+            edition=_contract.DEFAULT_EDITION,
+            seed=seed,
+            strict=given.strict,
+            phases=settings.phases,
+            subjects=(*subjects, *left),
+            seconds=time.monotonic() - began,
+        )
+
+    _conclude(so_far(rest="not begun"), known).unfinished().write(given.report)
+    try:
+        for target in targets:
+            with target.bench(settings, credentials) as bench, _Progress(target) as progress:
+                subjects.append(run_bench(bench, settings, progress=progress))
+            if not subjects[-1].complete:
+                break
+    except CannotRun as error:
+        run = so_far(rest="it could not run, or was not begun")
+        _conclude(run, known).unfinished(f"it could not run: {error}").write(given.report)
+        raise
+    return _tell(so_far(rest="not begun: interrupted"), targets, known, given)
 
 
-def _not_run(target: Target) -> SubjectRun:
+def _not_run(target: Target, why: str) -> SubjectRun:
     return SubjectRun(
-        subject=target.subject,
-        target=target.name,
-        results=(),
-        complete=False,
-        notes=("not begun: interrupted",),
+        subject=target.subject, target=target.name, results=(), complete=False, notes=(why,)
     )
+
+
+def _conclude(run: Run, known: Sequence[Known]) -> Conclusion:
+    from pytest_rtcmpu.report.conclusion import Part, conclude
+
+    part = Part(subjects=run.subjects, known=tuple(known), strict=run.strict)
+    return conclude(run, [part], _contract.load(run.edition), today=date.today())
 
 
 def _tell(
@@ -194,10 +211,8 @@ def _tell(
 ) -> int:
     """Print and write what came of a run, and return the exit status."""
     from pytest_rtcmpu.checks import case_files
-    from pytest_rtcmpu.report.conclusion import Part, conclude
 
-    part = Part(subjects=run.subjects, known=tuple(known), strict=run.strict)
-    found = conclude(run, [part], _contract.load(run.edition), today=date.today())
+    found = _conclude(run, known)
     terminal = sys.stdout.isatty()
     color = terminal and not os.environ.get("NO_COLOR")
     width = None if terminal else _PIPED_WIDTH
@@ -211,9 +226,11 @@ def _tell(
         )
     ]
     if saved:
-        _say(f"{len(saved)} saved; to see one again: rtcmpu replay {saved[0]}")
-    found.write(given.report)
-    found.tell(_say, given.report)
+        _quote(f"{len(saved)} saved; to see one again: rtcmpu replay {saved[0]}")
+    failed = found.write(given.report)
+    found.tell(_say, [path for path in given.report if path not in failed])
+    if failed:
+        raise CannotRun("\n".join(failed.values()))
     return found.status
 
 
@@ -261,7 +278,7 @@ class _Progress:
     """How far a target's run has come: one line that changes, or a line for each phase."""
 
     def __init__(self, target: Target) -> None:
-        self._name = f"{target.subject} {target.name}"
+        self._name = for_terminal(f"{target.subject} {target.name}")
         self._terminal = sys.stderr.isatty()
         self._now: Progress | None = None
         self._began = self._shown = time.monotonic()
@@ -306,12 +323,17 @@ def _replay(arguments: list[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="rtcmpu replay",
-        usage="rtcmpu replay FILE [--target TARGET | -- COMMAND …]",
+        usage="rtcmpu replay FILE [--yes] [--target TARGET | -- COMMAND …]",
         description="Run a saved case again, signed afresh, and say whether it is fixed.",
         epilog="Exit status: 0 fixed, 1 still broken, 2 it could not run.",
     )
     parser.add_argument("file", metavar="FILE", help="a case that rtcmpu check saved")
     parser.add_argument("--target", help="run it on another callable or URL")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="run what the file names, wherever the file comes from, without asking",
+    )
     parser.add_argument("--timeout", type=_seconds, default=Settings().timeout, metavar="SECONDS")
     before, command = _split(arguments)
     given = parser.parse_args(before)
@@ -320,24 +342,61 @@ def _replay(arguments: list[str]) -> int:
     if given.target or command:
         names = [given.target] if given.target else []
         *_, target = _targets([target.subject, *names], command)
+    else:
+        _agree(given.file, target, trusted=given.yes or case_files.is_own(given.file))
     settings = Settings(seed=case.seed, timeout=given.timeout)
     with target.bench(settings, credentials_from(os.environ)) as bench:
         findings = bench.replay(case.request)
         if not findings and not bench.result("documented", case.clause).exercised:
             raise CannotRun(f"{target.name} no longer gets as far as {case.clause}")
-    _say(f"{target.subject} {target.name}: {case.clause} ({case.phase}, {case.scenario})")
+    _quote(f"{target.subject} {target.name}: {case.clause} ({case.phase}, {case.scenario})")
     for finding in findings[:1]:
-        _say(paragraph(finding, indent="  "))
+        _quote(paragraph(finding, indent="  "))
     _say("STILL BROKEN" if findings else "FIXED")
     if target.kind in OPTIONS:
         option = shlex.quote(f"{target.option}={target.name}")
-        _say(
+        _quote(
             f"pytest node: {case.test}\n"
             f"with: pytest {option} --rtcmpu-phase={case.phase} --rtcmpu-clause={case.clause}"
         )
     else:
-        _say(f"pytest node: {case.test}")
+        _quote(f"pytest node: {case.test}")
     return BROKEN if findings else HELD
+
+
+#: What a file makes happen, by the kind of target that it names.
+_DOES: Mapping[str, str] = {
+    "callable": "imports and calls",
+    "command": "runs the command",
+    "url": "sends signed requests to",
+}
+
+
+def _agree(file: str, target: Target, *, trusted: bool) -> None:
+    """Say what a file makes happen, and ask whether it may.
+
+    Raises:
+        CannotRun: where it may not, or nobody is there to be asked.
+    """
+    from pytest_rtcmpu.checks.case_files import FOLDER
+    from pytest_rtcmpu.checks.testees.targets import OWN
+    from pytest_rtcmpu.values.text import visible
+
+    if target in OWN or target.kind not in _DOES:
+        return
+    what = f"{_DOES[target.kind]}: {visible(target.name)}"
+    _complain(f"rtcmpu: {visible(file)} {what}")
+    if trusted:
+        return
+    refusal = CannotRun(
+        f"{visible(file)} is not from {FOLDER} of the current folder, so nothing was run; "
+        "if it may do what it says, give --yes; or name what to run: --target, -- COMMAND"
+    )
+    if not sys.stdin.isatty():
+        raise refusal
+    print("rtcmpu: may it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise refusal
 
 
 def _explain(arguments: list[str]) -> int:
@@ -391,6 +450,19 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:at], arguments[at + 1 :]
 
 
+def _say_what_can_be_said() -> None:
+    """Let what a terminal's encoding has no character for be printed as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        # Whoever chose another way, by PYTHONIOENCODING=cp1252:replace, keeps it.
+        if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _quote(text: str) -> None:
+    """Print what a subject or a file said."""
+    _say(for_terminal(text, multiline=True))
+
+
 def _say(text: str) -> None:
     """Print, though nobody may be reading any more."""
     try:
@@ -401,7 +473,7 @@ def _say(text: str) -> None:
 
 
 def _complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(for_terminal(text, multiline=True), file=sys.stderr, flush=True)
 
 
 def _phases(text: str) -> tuple[Phase, ...]:

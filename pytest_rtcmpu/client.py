@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from pytest_rtcmpu import bounded, errors, rules, wire
 from pytest_rtcmpu import contract as _contract
-from pytest_rtcmpu import errors, rules, wire
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.model import GetMPUTaskStatus, OperationRequest, StartMPUTask, StopMPUTask
 from pytest_rtcmpu.model.names import python_name
@@ -29,8 +29,6 @@ from pytest_rtcmpu.values.redaction import redact_everywhere
 
 Signature = Literal["1.0", "v3"]
 Method = Literal["GET", "POST"]
-#: Bytes that are read of a body at once.
-_PART = 65536
 _Made = TypeVar("_Made", bound=OperationRequest)
 #: What a timeout may be: seconds for connecting and for each wait, or the two apart.
 Timeout = float | tuple[float, float]
@@ -97,8 +95,10 @@ class Client:
         method: ``GET`` (all in the query) or ``POST`` (a form body).
         user_panes_from: where UserPanes counts from: 0 as S1's example (the default there), 1 as
             published clients and later editions.
-        timeout: seconds, or (connect, read): for each wait, and for the reply as a whole.
-        session: a ``requests.Session`` to send with; the client's own by default.
+        timeout: seconds, or (connect, read): for connecting, and for the reply as a whole.
+        max_reply: bytes that a reply may have, decompressed.
+        session: a ``requests.Session`` to send with; the client's own by default. With yours, the
+            timeout is for each wait while headers arrive, and for the body as a whole.
         reply_format: ``JSON``, ``XML``, or ``None`` to leave Format out.
         now, nonce: where time and nonces come from.
     """
@@ -112,6 +112,7 @@ class Client:
         method: Method = "GET",
         user_panes_from: int | None = None,
         timeout: Timeout = 10.0,
+        max_reply: int = bounded.MAX_REPLY,
         session: requests.Session | None = None,
         reply_format: Literal["JSON", "XML"] | None = "JSON",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -134,12 +135,15 @@ class Client:
         _one_of("user_panes_from", user_panes_from, (*bases, None))
         _one_of("reply_format", reply_format, (*service.formats, None))
         _expect("timeout", _is_timeout(timeout), "seconds above 0, or two of them", timeout)
+        is_size = type(max_reply) is int and max_reply > 0
+        _expect("max_reply", is_size, "a number of bytes above 0", max_reply)
         self.credentials = credentials
         self.signature = signature
         self.method = method
         self.user_panes_from = user_panes_from
         self.timeout = timeout
-        self.session = session or requests.Session()
+        self.max_reply = max_reply
+        self.session = session or _own_session()
         self.reply_format = reply_format
         self._now = now
         self._nonce = nonce
@@ -167,7 +171,8 @@ class Client:
 
         Raises the exception mapped to the Code of any reply that carries one, whatever its HTTP
         status (S2 111173: ten rows come with 200), UnreadableReply for what is no reply,
-        TransportError when none came and TransportTimeout when none came in time.
+        TransportError when none came, TransportTimeout when none came in time and ReplyTooLarge
+        for more than ``max_reply``.
         """
         _expect("task", isinstance(task, StartMPUTask), "StartMPUTask", type(task))
         return self.request(task)
@@ -317,6 +322,8 @@ class Client:
         prepared = self.session.prepare_request(requests.Request(request.method, self.endpoint))
         prepared.url = f"{self.endpoint.rstrip('/')}{request.target}"
         prepared.headers.pop("Authorization", None)  # of a .netrc
+        if prepared.headers.get("Accept-Encoding", "identity") != "identity":
+            prepared.headers["Accept-Encoding"] = bounded.CODINGS
         prepared.headers.update(request.headers)
         prepared.body = request.body or None
         prepared.headers.pop("Content-Length", None)
@@ -331,28 +338,11 @@ class Client:
         received = self.session.send(
             prepared, timeout=self.timeout, allow_redirects=False, **settings
         )
-        body = self._body(received, began)
+        seconds = self.timeout[1] if isinstance(self.timeout, tuple) else self.timeout
+        body = bounded.read_body(received, seconds=seconds, max_bytes=self.max_reply, began=began)
         return Response(
             status=received.status_code, headers=tuple(received.headers.items()), body=body
         )
-
-    def _body(self, received: requests.Response, began: float) -> bytes:
-        """Read a body. To requests a timeout is for each wait: one that trickles never ends."""
-        seconds = self.timeout[1] if isinstance(self.timeout, tuple) else self.timeout
-        raw = received.raw
-        if (
-            seconds is None
-            or not isinstance(raw, urllib3.HTTPResponse)
-            or not hasattr(raw, "read1")
-        ):
-            return received.content  # no urllib3, or one before 2
-        parts = []
-        with received:
-            while part := raw.read1(_PART, decode_content=True):
-                parts.append(part)
-                if time.monotonic() > began + seconds:
-                    raise requests.ReadTimeout(f"no whole reply within {seconds:g} s")
-        return b"".join(parts)
 
     def _common(self, name: str) -> str:
         return next(p.value or "" for p in self._contract.common_parameters if p.name == name)
@@ -360,6 +350,8 @@ class Client:
     def _transport_error(self, error: Exception) -> errors.TransportError:
         # The library's own exceptions name the whole URL, and with it the security token.
         kind = errors.TransportTimeout if _is_late(error) else errors.TransportError
+        if isinstance(error, bounded.TooLarge):
+            kind = errors.ReplyTooLarge
         text = re.sub(r"\?\S+", "?…", str(error))
         return kind(f"{self.endpoint}: {type(error).__name__}: {self._redact(text)}")
 
@@ -410,6 +402,13 @@ def _named(
     if given:
         raise TypeError(f"task: expected {expected}, got a task and {', '.join(given)}")
     return {name: getattr(task, name) for name in ids if hasattr(task, name)}
+
+
+def _own_session() -> requests.Session:
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, bounded.WholeAdapter())
+    return session
 
 
 def _is_loopback(host: str) -> bool:

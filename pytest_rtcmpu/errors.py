@@ -15,17 +15,25 @@ from typing import TYPE_CHECKING
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.contract import ContractError
 from pytest_rtcmpu.values.cannot_run import CannotRun as CannotRun
+from pytest_rtcmpu.values.text import for_terminal
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.contract import Contract, ErrorRow
     from pytest_rtcmpu.rules import Problem
 
 
-class RTCMPUError(Exception):
+class _Shown(Exception):
+    """What a server or a client sent is quoted as it came; whoever prints it gets it made fit."""
+
+    def __str__(self) -> str:
+        return for_terminal(super().__str__(), multiline=True)
+
+
+class RTCMPUError(_Shown):
     """The root of all errors that this package raises."""
 
 
-class RTCMPUWarning(UserWarning):
+class RTCMPUWarning(_Shown, UserWarning):
     """The root of the warnings that a mocked endpoint gives."""
 
 
@@ -58,7 +66,11 @@ class TransportError(RTCMPUError, ConnectionError):
 
 
 class TransportTimeout(TransportError, TimeoutError):
-    """No reply came within the timeout."""
+    """No reply came within the timeout, or not the whole of one."""
+
+
+class ReplyTooLarge(TransportError):
+    """More came than a reply may have."""
 
 
 class UnreadableReply(RTCMPUError):

@@ -305,7 +305,7 @@ def test_a_client_that_fails_now_and_then_is_broken():
 
 
 def test_a_client_that_hangs_is_not_waited_for_for_ever():
-    """After a few hung starts the rest is left, and the run says so."""
+    """After a few hung starts the rest is left and not judged, and the run says so."""
 
     class Impatient(CallableTestee):
         grace = 0.05
@@ -319,6 +319,9 @@ def test_a_client_that_hangs_is_not_waited_for_for_ever():
     judged = {r.clause for r in results if r.broken}
     assert "request.sent" in judged
     assert max(r.exercised for r in results) <= 3
+    assert not [r.clause for r in results if r.exercised and not (r.broken or r.not_judged)]
+    (why,) = {r.reason for r in results if r.not_judged}
+    assert why == "this case was not run, for the client had hung 3 times"
 
 
 # ------------------------------------------------------------------------ seeing it again

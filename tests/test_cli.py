@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -379,6 +382,107 @@ def test_a_case_is_replayed_on_another_target(bench, arguments, target):
     """--target and what stands after -- replace the client that a case was found with."""
     cli.main(["replay", saved_case(bench), *arguments])
     assert (bench.seen[-1][0].kind, bench.seen[-1][0].name) == target
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(bench, capsys, monkeypatch):
+    """A report that cannot be written is no defect: it is named, and the status is 2."""
+
+    def no_space(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr("pathlib.Path.replace", no_space)
+        assert cli.main(["check", "client", "a:start", "--report=r.json", "--report=r.xml"]) == 2
+    told = capsys.readouterr()
+    for name in ("r.json", "r.xml"):
+        assert f"report {name}: cannot be written: No space left on device" in told.err
+        assert f"report: {name}" not in told.out
+    assert "defect" not in told.err
+    assert os.listdir() == []
+    path = saved_case(bench)
+    with open(path) as file:
+        before = file.read()
+    with monkeypatch.context() as full:
+        full.setattr("pathlib.Path.replace", no_space)
+        assert cli.main(["check", "client", "a:start", "--phase", "documented"]) == 2
+    assert "cases cannot be saved" in capsys.readouterr().err
+    with open(path) as file:
+        assert file.read() == before
+    assert sorted(os.listdir(".rtcmpu/cases")) == [".gitignore", os.path.basename(path)]
+
+
+class Answers(io.StringIO):
+    """A terminal on which somebody answers."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+@pytest.mark.parametrize(
+    "path", ["copy.json", ".rtcmpu/cases/link.json", "deep/.rtcmpu/cases/c.json"]
+)
+def test_what_a_strange_file_names_is_not_run(bench, capsys, path):
+    """A case from elsewhere runs nothing where nobody can be asked; what it would run is shown."""
+    saved = saved_case(bench)
+    os.makedirs("deep/.rtcmpu/cases")
+    for copy in ("copy.json", "deep/.rtcmpu/cases/c.json"):
+        shutil.copy(saved, copy)
+    os.symlink(os.path.abspath("copy.json"), ".rtcmpu/cases/link.json")
+    before = len(bench.seen)
+    assert cli.main(["replay", path]) == 2
+    told = capsys.readouterr().err
+    assert "imports and calls: a:start" in told
+    assert "--yes" in told
+    assert len(bench.seen) == before
+    assert cli.main(["replay", path, "--yes"]) == 1
+    assert cli.main(["replay", path, "--target", "b:start"]) == 1
+    assert [target.name for target, *_ in bench.seen[before:]] == ["a:start", "b:start"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [("y\n", 1), ("YES\n", 1), ("n\n", 2), ("\n", 2), ("", 2)]
+)
+def test_somebody_is_asked(bench, capsys, monkeypatch, answer, status):
+    """On a terminal a yes runs what the file names, and anything else does not."""
+    os.rename(saved_case(bench), "copy.json")
+    monkeypatch.setattr(sys, "stdin", Answers(answer))
+    assert cli.main(["replay", "copy.json"]) == status
+    assert "may it? [y/N]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "told"),
+    [
+        ("command", "rm -rf /\x1b[2K\r", r"runs the command: rm -rf /\x1b[2K\r"),
+        ("url", "http://evil.example", "sends signed requests to: http://evil.example"),
+    ],
+)
+def test_all_that_a_file_may_name_is_shown(bench, capsys, kind, name, told):
+    """A command and a URL are shown too, without what a terminal would obey."""
+    with open(saved_case(bench)) as file:
+        case = json.load(file)
+    subject = "endpoint" if kind == "url" else "client"
+    case["target"] = {"subject": subject, "kind": kind, "name": name}
+    with open("case.json", "w") as file:
+        json.dump(case, file)
+    assert cli.main(["replay", "case.json"]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize("command", [["replay"], ["check", "--known-failures"]])
+@pytest.mark.parametrize("name", ["fifo", "/dev/zero", "/dev/stdin", "huge"])
+def test_what_is_no_plain_file_is_refused(capsys, monkeypatch, command, name):
+    """A pipe is not waited for, a device not read to its end, and a file no further than needed."""
+    os.mkfifo("fifo")
+    with open("huge", "wb") as file:
+        file.truncate(2**40)
+    assert cli.main([*command, name]) == 2
+    told = capsys.readouterr().err
+    assert name in told
+    assert "expected a plain file, got" in told or "characters, got more" in told
+    assert "defect" not in told
 
 
 NESTED = "[" * 20_000 + "]" * 20_000

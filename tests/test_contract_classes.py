@@ -288,6 +288,16 @@ def test_results_are_complete_under_xdist(run, pytester, workers):
     }
 
 
+def test_a_report_that_cannot_be_written_fails_the_run(run, pytester):
+    """A run whose report is not there is not green, and says why."""
+    (pytester.path / "out").mkdir()
+    source = f"{CLIENT}\n\ndef test_last():\n    import os\n    os.rmdir('out')\n"
+    result = run(source, "--rtcmpu-report=out/report.json")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["report out/report.json: cannot be written: *does not exist"])
+    result.stdout.no_fnmatch_line("report: out/report.json")
+
+
 def test_a_crashed_worker_makes_the_run_incomplete(run, pytester):
     """What a worker took with it is not green."""
     workers = ("-p", "xdist", "-n", "2", "--max-worker-restart=1")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +14,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from pytest_rtcmpu import Client, Credentials, Endpoint, Request, Response, faults
-from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.model import StartMPUTask, example_task
 from pytest_rtcmpu.server.control import _ROUTES, PREFIX, Control, is_loopback
 from pytest_rtcmpu.values.credentials import REDACTED
 
@@ -20,6 +22,8 @@ NOW = datetime(2019, 5, 20, 12, 0, 0, tzinfo=UTC)
 TASK = example_task()
 EVIL = "</script><script>document.title='evil'</script><img src=x onerror=alert(1)>"
 SECRET, TOKEN = "a secret/of+ours=", "CAIS+token/with=signs&more"
+#: A token that the endpoint does not know.
+STRAY = "CAESstray0123456789"
 
 
 @pytest.fixture
@@ -177,7 +181,7 @@ def test_tasks_and_stop(control: Control) -> None:
     assert ["ChannelId", TASK.channel_id] in task["parameters"]
     query = urlencode({"AppId": TASK.app_id, "TaskId": "a b/ä"}, quote_via=quote)
     assert asked(control, "DELETE", f"/tasks?{query}") == {}
-    assert asked(control, "GET", "/tasks") == {"tasks": []}
+    assert asked(control, "GET", "/tasks") == {"tasks": [], "task_count": 0}
     status, why = refused(control, "DELETE", f"/tasks?{query}")
     assert status == 404
     assert "running: none" in why
@@ -372,6 +376,46 @@ def test_no_route_is_untested() -> None:
 # ------------------------------------------------------------------- pages that somebody has open
 
 
+def test_tasks_are_paged(control: Control) -> None:
+    """Tasks are listed from an offset, so many at a time, and counted."""
+    for name in "abcde":
+        start(control, task_id=name)
+
+    def listed(query: str) -> tuple[str, int]:
+        found = asked(control, "GET", f"/tasks{query}")
+        return "".join(task["TaskId"] for task in found["tasks"]), found["task_count"]
+
+    assert listed("") == ("abcde", 5)
+    assert listed("?offset=3") == ("de", 5)
+    assert listed("?offset=1&limit=2") == ("bc", 5)
+    assert listed("?offset=9") == ("", 5)
+
+
+def test_what_counts_tasks_makes_none(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status and page take as long for many tasks as for one; a list makes what it shows."""
+    for name in "abcde":
+        start(control, task_id=name)
+    made: list[object] = []
+    make = StartMPUTask.from_wire
+    monkeypatch.setattr(StartMPUTask, "from_wire", lambda *a, **k: made.append(0) or make(*a, **k))
+    assert asked(control, "GET", "/status")["tasks"] == 5
+    assert "<dt>Tasks</dt><dd>5</dd>" in page(control)
+    assert len(made) == 0
+    asked(control, "GET", "/tasks?limit=2")
+    assert len(made) == 2
+
+
+def test_a_message_names_some_of_many_tasks(control: Control) -> None:
+    """Where there is no such task, a few of those that run are named, and the rest is counted."""
+    for number in range(35):
+        start(control, task_id=f"task-{number}")
+    status, why = refused(control, "DELETE", "/tasks?AppId=a&TaskId=b")
+    assert status == 404
+    assert "task-27" in why
+    assert "task-28" not in why
+    assert why.endswith("and 7 more")
+
+
 @pytest.mark.parametrize(
     ("host", "own"),
     [
@@ -407,10 +451,37 @@ def test_a_foreign_name_is_refused(control: Control, host: str) -> None:
         assert "Host: expected a name of this machine" in why
 
 
-def test_any_name_where_told_to_listen_everywhere(endpoint: Endpoint) -> None:
-    """A server that listens for other machines is controlled by whatever name they know it by."""
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("localhost", 200),
+        ("192.168.1.5", 200),
+        ("[fe80::1]", 200),
+        (socket.gethostname().upper(), 200),
+        ("rtcmpu", 200),
+        ("RTCMPU.", 200),
+        ("evil.example", 403),
+        ("rtcmpu.evil.example", 403),
+        ("192.168.1.5.evil.example", 403),
+        ("", 403),
+    ],
+)
+@pytest.mark.parametrize("bound", ["0.0.0.0", "::", "192.168.1.5"])
+def test_names_where_it_listens_for_others(
+    endpoint: Endpoint, bound: str, name: str, status: int
+) -> None:
+    """An address to listen on is no licence: it answers under addresses and names that are its."""
+    control = Control(endpoint, host=bound, names=["rtcmpu"])
+    assert ask(control, "POST", "/reset", Host=f"{name}:8080").status == status
+
+
+def test_a_refused_name_tells_how_to_allow_it(endpoint: Endpoint) -> None:
+    """Who is refused under a name that is right learns which option names it."""
     control = Control(endpoint, host="0.0.0.0")
-    assert ask(control, "POST", "/reset", Host="rtcmpu:8080").status == 200
+    status, why = refused(control, "POST", "/reset", Host="rtcmpu:8080")
+    assert status == 403
+    assert "--allow-host" in why
+    assert ask(Control(endpoint, names=["rtcmpu"]), "POST", "/reset", Host="rtcmpu").status == 200
 
 
 @pytest.mark.parametrize(
@@ -565,6 +636,24 @@ def leaky_requests() -> Iterator[Request]:
         target="/?SecurityToken=other/tok+en&b=other/tok%20en",
         headers=(("X-Acs-Security-Token", "other/tok en"),),
     )
+    for octets in (SECRET.encode(), f"testid:{SECRET}".encode(), f"a:{TOKEN}\n".encode()):
+        for raw in (b64encode(octets), urlsafe_b64encode(octets), octets.hex().encode()):
+            plain = raw.decode()
+            headers = (("Authorization", f"Basic {plain}"),)
+            yield Request(method="POST", target=f"/?a={quote(plain)}", headers=headers, body=raw)
+    for body in (
+        {"security_token": STRAY},
+        {"a": json.dumps({"securityToken": STRAY})},
+        f'--b\r\nContent-Disposition: form-data; name="X-Security-Token"\r\n\r\n{STRAY}\r\n--b--',
+        f"a=1; security_token={STRAY}",
+    ):
+        text = body if isinstance(body, str) else json.dumps(body)
+        yield Request(method="POST", target=f"/?echo={STRAY}", body=text.encode())
+    for name in ("security_token", "X-Security-Token", "stsToken"):
+        yield Request(method="GET", target=f"/?{name}={STRAY}&b={STRAY}", headers=((name, STRAY),))
+        yield Request(
+            method="GET", target=f"/?a=1;{name}={STRAY}", headers=(("Cookie", f"{name}={STRAY}"),)
+        )
 
 
 def test_no_secret_is_shown(control: Control) -> None:
@@ -583,7 +672,24 @@ def test_no_secret_is_shown(control: Control) -> None:
             once = quote(secret, safe="~")
             for form in (secret, quote(secret), once, quote(once), json.dumps(secret)[1:-1]):
                 assert form not in text
+        for octets in (SECRET.encode(), b"testid:" + SECRET.encode(), b"a:" + TOKEN.encode()):
+            for form in (b64encode(octets), urlsafe_b64encode(octets), octets.hex().encode()):
+                # What its last or first bytes share with a neighbour is not the same everywhere.
+                assert form.decode()[8:24] not in text
+        assert STRAY not in text
     assert all(REDACTED in text for text in shown if "refused" not in text and "tasks" not in text)
+
+
+def test_no_task_shows_a_token(control: Control) -> None:
+    """A task is told without the tokens that stand in its values, and without known secrets."""
+    url = f"rtmp://h/a/s?auth_key=1&security_token={STRAY}&sts={TOKEN}"
+    pairs = replace(TASK, task_id=f"t-{STRAY}", stream_url=url).to_wire()
+    assert control(client(control).prepare("StartMPUTask", pairs)).status == 200
+    (task,) = asked(control, "GET", "/tasks")["tasks"]
+    assert task["TaskId"] == f"t-{REDACTED}"
+    told = dict(task["parameters"])
+    assert told["StreamURL"] == f"rtmp://h/a/s?auth_key=1&security_token={REDACTED}&sts={REDACTED}"
+    assert STRAY not in json.dumps(task)
 
 
 def test_no_reply_has_the_secret(control: Control) -> None:

@@ -319,3 +319,91 @@ def test_a_request_of_a_temporary_key_carries_the_token_and_not_the_secret(signa
     raw = f"{request.target} {request.headers} {request.body!r}"
     assert f"{MARK}ToKen" in raw
     assert f"{MARK}SeCret" not in raw
+
+
+COMPARED = """
+from collections import namedtuple
+from dataclasses import dataclass, replace
+
+import attrs
+import pytest
+
+from pytest_rtcmpu import Client, Credentials, Request, Secret
+from pytest_rtcmpu.checks.testees.protocol import plain
+from pytest_rtcmpu.values.messages import Response
+
+from keys import credentials
+
+ONE = credentials()
+OTHER = replace(ONE, access_key_secret=ONE.access_key_secret + "x", security_token="other")
+REQUEST = Request(method="GET", target=f"/?SecurityToken={ONE.security_token}", body=b"a")
+Pair = namedtuple("Pair", "name key")
+
+
+@dataclass
+class Config:
+    name: str
+    key: object
+
+
+@attrs.define
+class Settings:
+    key: object
+
+
+@pytest.mark.parametrize("wrap", [
+    lambda value: value,
+    lambda value: [value],
+    lambda value: {"a": value},
+    lambda value: Pair("a", value),
+    lambda value: Config("a", value),
+    lambda value: [Config("a", {"b": Settings(value)})],
+    lambda value: {"a": [Config("a", value)]},
+], ids=str)
+@pytest.mark.parametrize(("left", "right"), [
+    (ONE, OTHER),
+    (ONE.access_key_secret, OTHER.access_key_secret),
+    (ONE.security_token, OTHER.security_token),
+    (plain(ONE), plain(OTHER)),
+    (REQUEST, replace(REQUEST, target=REQUEST.target + "b")),
+    (Response(status=200, body=ONE.security_token.encode()), Response(status=200, body=b"a")),
+])
+def test_compared(wrap, left, right):
+    left, right = wrap(left), wrap(right)
+    assert left == right
+
+
+def test_a_guess():
+    assert ONE.access_key_secret == OTHER.access_key_secret.reveal()
+
+
+def test_not_in():
+    assert "Qx7" not in ONE.access_key_secret
+
+
+def test_fields():
+    assert ONE == OTHER
+
+
+def test_own_words():
+    assert ["left to pytest"] == ["right"]
+"""
+
+
+@pytest.mark.parametrize("verbosity", ["-q", "-vv"])
+def test_no_comparison_shows_a_secret(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, verbosity: str
+) -> None:
+    """Of values that are not equal pytest draws no difference that would show a secret."""
+    monkeypatch.setenv("T_SECRET", f"{MARK}SeCret/+&")
+    monkeypatch.setenv("T_TOKEN", f"{MARK}ToKen/+va=~*")
+    pytester.makepyfile(keys=KEYS, test_compared=COMPARED)
+    result = pytester.runpytest_subprocess(
+        *(verbosity, "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider", "--tb=short")
+    )
+    assert result.parseoutcomes() == {"failed": 7 * 6 + 4}
+    output = result.stdout.str()
+    own = '"Qx7" not in ONE'  # the test's own line
+    assert [line for line in output.splitlines() if MARK in line and own not in line] == []
+    assert "They differ in access_key_secret, security_token." in output
+    assert "At index 0 diff: 'left to pytest' != 'right'" in output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from datetime import date
 
 import pytest
@@ -157,3 +159,27 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
     """A file that cannot be read is no empty file."""
     with pytest.raises(CannotRun, match="No such file"):
         known_failures.read(tmp_path / "known.toml")
+
+
+HOSTILE = {
+    "nested": ("known = " + "[" * 20_000 + "]" * 20_000, "in each other"),
+    "a key of many parts": (".".join("a" * 100_000) + " = 1", "line 1: expected at most 200 dots"),
+    "a table of many parts": (
+        "[" + ".".join("a" * 100_000) + "]",
+        "line 1: expected at most 200",
+    ),
+    "long": ("#" * known_failures.MAX_CHARACTERS + "#", "characters, got more"),
+    "types": ("known = [1, [], {}, {id = 1, reason = []}]", "known[3].reason: expected text"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_in_no_time(tmp_path, name):
+    """What would take hours, a stack or all memory is refused with a plain error."""
+    text, told = HOSTILE[name]
+    path = tmp_path / "known.toml"
+    path.write_text(text)
+    began = time.process_time()
+    with pytest.raises(CannotRun, match=re.escape(told)):
+        known_failures.read(path)
+    assert time.process_time() - began < 5

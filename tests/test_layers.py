@@ -22,7 +22,7 @@ FLOORS = (
     ("values",),
     ("contract",),
     ("rules", "errors"),
-    ("model", "wire", "faults", "signatures"),
+    ("model", "wire", "faults", "signatures", "bounded"),
     ("client",),
     ("endpoint",),
     ("strategies", "mock"),
@@ -184,8 +184,8 @@ def test_the_endpoint_knows_no_adapter_and_no_http_library() -> None:
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("requests", {"client", "mock"}),
-        ("urllib3", {"client", "mock"}),
+        ("requests", {"bounded", "client", "mock"}),
+        ("urllib3", {"bounded", "client", "mock"}),
         ("responses", {"mock"}),
         ("h11", {"server"}),
         ("hypothesis", {"strategies", "hypothesis_entry", "checks"}),

@@ -225,4 +225,5 @@ def test_shorten(given, width, expected):
 def test_visible():
     """What cannot be seen is written out; what can stays as it is."""
     assert visible("布局 é😀") == "布局 é😀"
-    assert visible("a\tb\n", keep="\n") == "a\\tb\n"
+    assert visible("a\tb\r\n\r") == "a\\tb\\r\\n\\r"
+    assert visible("a\tb\r\n\r", multiline=True) == "a\tb\n\\r"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -11,16 +12,19 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_rtcmpu import Client, Credentials, cli
+from pytest_rtcmpu import APIError, Client, Credentials, Endpoint, Request, cli
 from pytest_rtcmpu.errors import GatewayError
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.server.command import _Recording, _telling
+from pytest_rtcmpu.server.control import Control
+from pytest_rtcmpu.values.files import Lines
 
 PATIENCE = 30
 KEY = Credentials("testid", "testsecret")
@@ -177,7 +181,7 @@ def test_it_is_loud_beyond_loopback() -> None:
         (["--port", "70000"], "expected 0…65535, got 70000"),
         (["--port", "x"], "invalid"),
         (["--max-calls", "0"], "expected 1 or more, got 0"),
-        (["--record", "/nowhere/at/all"], "--record /nowhere/at/all: No such file"),
+        (["--record", "/nowhere/at/all"], "--record /nowhere/at/all: ENOENT, No such file"),
         (["--host", "203.0.113.1"], "cannot listen on 203.0.113.1, port 0:"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
@@ -202,16 +206,81 @@ def test_a_port_in_use(capsys: Any) -> None:
         assert f"cannot listen on 127.0.0.1, port {port}:" in capsys.readouterr().err
 
 
-def test_a_defect_is_told(tmp_path: Path) -> None:
-    """What fails inside the server is told on standard error, without secrets; it goes on."""
-    if not Path("/dev/full").exists():
-        pytest.skip("/dev/full is not there")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is not there")
+def test_a_record_on_a_full_disk_says_so() -> None:
+    """A call that cannot be recorded is answered; it is said once, and the status is 2."""
     with serving("--record", "/dev/full") as server:
-        request = Client(KEY, server.url).prepare("StartMPUTask", TASK.to_wire())
-        with pytest.raises(urllib.request.HTTPError, match="500"):
-            urllib.request.urlopen(f"{server.url}{request.target}", timeout=PATIENCE)
-        assert server.control("status")["calls"] == 1
-        assert server.end() in (0, 2)
-    assert "rtcmpu: a defect of rtcmpu itself, while answering Request(GET /" in server.err
-    assert "No space left on device" in server.err
-    assert "testsecret" not in server.err
+        client = Client(KEY, server.url)
+        assert client.start_mpu_task(TASK).http_status == 200
+        with pytest.raises(APIError):
+            client.start_mpu_task(TASK)
+        assert server.control("status")["calls"] == 2
+        assert server.end() == 2
+    assert (
+        "rtcmpu: --record /dev/full: No space left on device: it ends before call 1" in server.err
+    )
+    assert server.err.count("No space left") == 1
+    assert "defect" not in server.err
+
+
+class Disk:
+    """A disk with room for so many bytes: it takes what fits, and then nothing."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.write = Lines._write
+
+    def __call__(self, lines: Lines, part: bytes) -> int:
+        """Write what there is room for."""
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        took = self.write(lines, part[: min(self.room, 7)])
+        self.room -= took
+        return took
+
+
+def test_a_record_has_whole_lines_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is room for half a line nothing of it stays, and what was there does."""
+    path = tmp_path / "record"
+    path.write_text("before\n")
+    disk = Disk(room=20)
+    monkeypatch.setattr(Lines, "_write", lambda lines, part: disk(lines, part))
+    with closing(Lines(path)) as lines:
+        lines.append("whole ä")
+        with pytest.raises(OSError, match="No space left"):
+            lines.append("one that is too long")
+        disk.room = 100
+        lines.append("again")
+    assert path.read_text("utf-8") == "before\nwhole ä\nagain\n"
+
+
+def test_a_record_has_no_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a call that was left out none is recorded, though there were room again."""
+    disk = Disk(room=10)
+    monkeypatch.setattr(Lines, "_write", lambda lines, part: disk(lines, part))
+    endpoint = Endpoint(warn=lambda _: None)
+    with closing(_Recording(tmp_path / "record", endpoint)) as record:
+        for _ in range(2):
+            record(endpoint.call(Request(method="GET", target="/")))
+            disk.room = 10**6
+        assert record.failed
+    assert (tmp_path / "record").read_bytes() == b""
+    assert capsys.readouterr().err.count("it ends before call 1;") == 1
+
+
+def test_a_defect_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """What fails inside the server is told on standard error, without secrets."""
+    endpoint = Endpoint(KEY, warn=lambda _: None)
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError("testsecret")
+
+    handle = _telling(Control(endpoint, on_call=fail), endpoint)
+    with pytest.raises(ZeroDivisionError):
+        handle(Request(method="GET", target="/"))
+    told = capsys.readouterr().err
+    assert "rtcmpu: a defect of rtcmpu itself, while answering Request(GET /" in told
+    assert "ZeroDivisionError" in told
+    assert "testsecret" not in told

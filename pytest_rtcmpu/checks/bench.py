@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -24,6 +23,7 @@ from pytest_rtcmpu.checks.core import (
 from pytest_rtcmpu.checks.hunt import SHRINK_SECONDS, Broke, Enough, hunt
 from pytest_rtcmpu.contract import Clause, Contract, Subject
 from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
 
@@ -105,6 +105,11 @@ class _Tally:
     not_judged: int = 0
     reason: str = ""
 
+    def doubt(self, reason: str) -> None:
+        """Count a case in which nobody can tell."""
+        self.not_judged += 1
+        self.reason = self.reason or reason
+
 
 class BaseBench(Generic[O, S]):
     """Runs a subject through the phases, once each, and judges everything it does.
@@ -125,7 +130,7 @@ class BaseBench(Generic[O, S]):
         #: What a reader of the results should know.
         self.notes: list[str] = []
         self._tallies: dict[Phase, dict[str, _Tally]] = {}
-        self._lock = threading.RLock()
+        self._lock = own_lock(self, "_lock")
         self._run_token = secrets.token_hex(4)
         self._count = 0
         self._fresh: list[Finding] = []
@@ -235,10 +240,9 @@ class BaseBench(Generic[O, S]):
             said = check.judge(observation)
             if said is None:
                 continue
-            tally = self._tallies.setdefault(phase, {}).setdefault(check.clause, _Tally())
+            tally = self._tally(phase, check)
             if isinstance(said, NotJudged):
-                tally.not_judged += 1
-                tally.reason = tally.reason or self._redact(said.reason)
+                tally.doubt(self._redact(said.reason))
                 continue
             tally.exercised += 1
             listed = list(said)
@@ -257,6 +261,15 @@ class BaseBench(Generic[O, S]):
                 for breach in listed[:1]
             )
         return found
+
+    def _leave_out(self, phase: Phase, scenario: S, why: str) -> None:
+        """Count a case that is not run: what it might have broken is not held."""
+        for check in self._selected_checks:
+            if not check.only_about or check.clause in self._about(scenario):
+                self._tally(phase, check).doubt(why)
+
+    def _tally(self, phase: Phase, check: Check[O]) -> _Tally:
+        return self._tallies.setdefault(phase, {}).setdefault(check.clause, _Tally())
 
     def _keep(self, phase: Phase, findings: Iterable[Finding]) -> None:
         for finding in findings:

@@ -14,8 +14,12 @@ from typing import Any
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase, SubjectRun, check_id
 from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.values import records
+from pytest_rtcmpu.values.files import replace_whole
+from pytest_rtcmpu.values.text import system_error
 
 SCHEMA = "rtcmpu-case/1"
+#: Characters of a file; one holds a few steps, and texts that are cut.
+MAX_CHARACTERS = 4 * 1024 * 1024
 #: Where cases are saved unless something else is asked for; kept out of version control.
 FOLDER = Path(".rtcmpu", "cases")
 
@@ -95,14 +99,19 @@ def save(folder: Path, named: Iterable[tuple[str, SavedCase]]) -> list[Path]:
         try:
             if not folder.exists():
                 folder.mkdir(parents=True)
-                (folder / ".gitignore").write_text("*\n")
+                (folder / ".gitignore").write_text("*\n", "ascii")
             path = folder / name
             text = json.dumps({"schema": SCHEMA, **records.dump(case)}, indent=2, ensure_ascii=True)
-            path.write_text(f"{text}\n", "ascii")
+            replace_whole(path, f"{text}\n".encode("ascii"))
         except OSError as error:
-            raise CannotRun(f"cases cannot be saved: {error}") from None
+            raise CannotRun(f"cases cannot be saved: {system_error(error)}") from None
         paths.append(path)
     return paths
+
+
+def is_own(path: str | os.PathLike[str]) -> bool:
+    """Whether a file lies where runs from the current folder save cases, and not by a link."""
+    return Path(path).resolve().parent == FOLDER.resolve()
 
 
 def read(path: str | os.PathLike[str]) -> SavedCase:
@@ -112,11 +121,11 @@ def read(path: str | os.PathLike[str]) -> SavedCase:
         CannotRun: for what is none.
     """
     try:
-        data = records.parse(records.read_text(path))
+        data = records.parse(records.read_text(path, MAX_CHARACTERS))
         if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
             raise CannotRun(f"{path}: expected a saved case of {SCHEMA}")
         return records.load(SavedCase, data)
     except OSError as error:
-        raise CannotRun(f"{path}: not a saved case: {error}") from None
+        raise CannotRun(f"{path}: not a saved case: {system_error(error)}") from None
     except records.RecordError as error:
         raise CannotRun(f"{path}: not a saved case:\n{error}") from None

@@ -22,7 +22,7 @@ from pytest_rtcmpu.checks.core import FIXED_PHASES, PHASES, CannotRun, CheckResu
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.records import Mismatch, raise_any
-from pytest_rtcmpu.values.text import near
+from pytest_rtcmpu.values.text import near, system_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +69,29 @@ class _File:
         )
 
 
+#: Characters of a file: some thousand entries.
+MAX_CHARACTERS = 256 * 1024
+#: Dots in a line: the time that tomllib takes for a key grows with the square of its parts.
+MAX_DOTS = 200
+
+
 def read(path: str | os.PathLike[str]) -> tuple[Known, ...]:
     """Return a file's entries. Raises CannotRun with everything that is wrong with its form."""
     try:
-        return records.load(_File, tomllib.loads(records.read_text(path))).known
+        text = records.read_text(path, MAX_CHARACTERS)
+        raise_any(
+            Mismatch(path=f"line {number}", expected=f"at most {MAX_DOTS} dots", got="more")
+            for number, line in enumerate(text.split("\n"), start=1)
+            if line.count(".") > MAX_DOTS
+        )
+        return records.load(_File, tomllib.loads(text)).known
     except records.RecordError as error:
         raise CannotRun(f"known failures {path}:\n{error}") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise CannotRun(f"known failures {path}: too many lists and tables in each other") from None
+    except OSError as error:
+        raise CannotRun(f"known failures {path}: {system_error(error)}") from None
+    except ValueError as error:
         raise CannotRun(f"known failures {path}: {error}") from None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from pytest_rtcmpu import faults, wire
 from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow
@@ -16,6 +16,10 @@ from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, 
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.signatures.autopsy import Memory
 from pytest_rtcmpu.values.credentials import Credentials, Secret
+from pytest_rtcmpu.values.forks import own_lock
+
+#: How many tasks a message names.
+_MAX_NAMED = 28
 
 #: A task as such, or (AppId, TaskId).
 TaskKey = StartMPUTask | tuple[str, str]
@@ -34,6 +38,12 @@ def _key(task: TaskKey) -> tuple[str, str]:
     raise TypeError(f"task: expected a StartMPUTask or (AppId, TaskId), got {task!r}")
 
 
+def _some(tasks: Mapping[tuple[str, str], Task]) -> str:
+    """Name some tasks, not endlessly many."""
+    more = f" and {len(tasks) - _MAX_NAMED} more" if len(tasks) > _MAX_NAMED else ""
+    return (", ".join(map(str, islice(tasks, _MAX_NAMED))) or "none") + more
+
+
 class Controls:
     """The side of an endpoint that its test sees."""
 
@@ -44,7 +54,7 @@ class Controls:
         now: Clock | datetime | None,
         max_calls: int,
     ) -> None:
-        self._lock = threading.RLock()
+        self._lock = own_lock(self, "_lock")
         self._original = (contract, keys, now, max_calls, Memory())
         self.reset()
 
@@ -84,10 +94,31 @@ class Controls:
         return self._state.record.count
 
     @property
+    def kept_count(self) -> int:
+        """How many calls are kept in ``calls``."""
+        return len(self._state.record.calls)
+
+    @property
     def tasks(self) -> list[StartMPUTask]:
         """The tasks that run or wait for their channel, in the order in which they were started."""
+        return self.list_tasks()
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks run or wait; ``tasks`` makes each of them, which takes its time."""
+        return len(self._state.tasks)
+
+    def list_tasks(self, offset: int = 0, limit: int | None = None) -> list[StartMPUTask]:
+        """Return some of the tasks, in the order in which they were started.
+
+        Args:
+            offset: how many to leave out at the beginning.
+            limit: how many at most; all unless given.
+        """
+        end = None if limit is None else offset + limit
         with self._lock:
-            started, contract = list(self._state.tasks.values()), self._state.contract
+            started = list(islice(self._state.tasks.values(), offset, end))
+            contract = self._state.contract
         return [
             StartMPUTask.from_wire(once(wire.request_pairs(task.request)), contract=contract)
             for task in started
@@ -113,7 +144,7 @@ class Controls:
         key = _key(task)
         with self._lock:
             if key not in self._state.tasks:
-                known = ", ".join(map(str, self._state.tasks)) or "none"
+                known = _some(self._state.tasks)
                 raise KeyError(f"no task (AppId, TaskId) = {key}; running: {known}")
             effects.stop(self._state, key)
 
@@ -151,7 +182,7 @@ class Controls:
         state = self._state
         found = state.tasks.get(key) or state.ended.get(key)
         if found is None:
-            known = ", ".join(map(str, (*state.tasks, *state.ended))) or "none"
+            known = _some({**state.tasks, **state.ended})
             raise KeyError(f"no task (AppId, TaskId) = {key}; started: {known}")
         return found
 

@@ -16,6 +16,7 @@ from pytest_rtcmpu.model.forms import unflatten
 from pytest_rtcmpu.rules import Note, Pairs, Problem, collect, judge_collected
 from pytest_rtcmpu.signatures.autopsy import Autopsy
 from pytest_rtcmpu.values.messages import Request, Response
+from pytest_rtcmpu.values.text import for_terminal
 
 #: How many of the latest calls are kept, unless asked otherwise.
 MAX_CALLS = 10_000
@@ -79,7 +80,8 @@ class Call:
     def __repr__(self) -> str:
         outcome = f"{self.code or 'success'}, HTTP {self.http_status}"
         spoilt = f", spoilt by {self.fault}" if self.fault else ""
-        return f"Call({self.number}: {self.action} → {outcome}{spoilt})"
+        action = self.action and for_terminal(self.action)
+        return f"Call({self.number}: {action} → {outcome}{spoilt})"
 
     @property
     def signature_kind(self) -> SignatureKind:

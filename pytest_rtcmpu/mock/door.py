@@ -6,6 +6,7 @@ What makes it: ``adapters`` let requests in, ``seal`` keeps all else from gettin
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,10 +20,11 @@ from pytest_rtcmpu.mock.openings import Opening
 from pytest_rtcmpu.mock.patches import Patches
 from pytest_rtcmpu.mock.route import Route
 from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.forks import own_lock
 
 __all__ = ["Route", "mocked", "sealed", "to_request"]
 
-_lock = threading.RLock()
+_lock = own_lock(sys.modules[__name__], "_lock")
 _patches = Patches()
 
 

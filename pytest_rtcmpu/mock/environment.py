@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import urlsplit
 
 from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.forks import own_lock
 
 #: Where alibabacloud_credentials keeps what it read from the environment when it was imported.
 _CACHE = "alibabacloud_credentials.utils.auth_util"
@@ -33,7 +33,7 @@ _LOOPBACK = "localhost,127.0.0.1,::1"
 
 Layer = Mapping[str, str | None]
 
-_lock = threading.RLock()
+_lock = own_lock(sys.modules[__name__], "_lock")
 _layers: list[Layer] = []
 _before: dict[str, str | None] = {}
 

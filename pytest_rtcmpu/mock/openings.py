@@ -11,6 +11,7 @@ in a test that has nothing to do with them.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -108,6 +109,23 @@ def current() -> Opening:
             "start it before a mock is opened"
         )
     return found
+
+
+def _renew_pools() -> None:
+    """Begin anew in a forked child: one of the threads that are gone may have held a queue's lock.
+
+    The queue stays the same one: what closes a pool that is no longer used empties that.
+    """
+    for opening in open_ones:
+        for pool in opening.pools.values():
+            if (queue := pool.pool) is not None:
+                queue.__init__(queue.maxsize)
+                for _ in range(queue.maxsize):
+                    queue.put_nowait(None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_pools)
 
 
 def start_noting(original: Any) -> Any:

@@ -6,6 +6,7 @@ inside the functions that need it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.values.credentials import Credentials
 
 
+#: Where secrets are made; not imported for those who make none.
+_CREDENTIALS = "pytest_rtcmpu.values.credentials"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the plugin's options."""
     parser.addini(
@@ -38,6 +43,23 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let contract checks be tests."""
     config.addinivalue_line("markers", "rtcmpu(check): a contract check of StartMPUTask, by its id")
     config.pluginmanager.register(checks_plugin.Checks(config), "rtcmpu-checks")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Keep secrets out of what pytest says of two values that are not equal."""
+    if _CREDENTIALS not in sys.modules:
+        return None  # there can be no secret
+    from pytest_rtcmpu.plugin.assertions import explain
+
+    return explain(op, left, right)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Keep a secret that a test is parametrized with out of the test's name."""
+    credentials = sys.modules.get(_CREDENTIALS)
+    return argname if credentials and isinstance(val, credentials.Secret) else None
 
 
 @pytest.fixture(scope="session")

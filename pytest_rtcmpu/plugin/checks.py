@@ -1,8 +1,9 @@
 """Contract checks under pytest: each check is a test, and all of them end in one ledger.
 
 ``plugin`` imports this for everyone, so the checks themselves are imported where they are used.
-Under xdist a check's result travels with its test's report, and each worker says which checks it
-collected; whatever was collected and has no result makes the run incomplete.
+Under xdist a check's result travels with its test's report, and what a worker collected with the
+first one; whatever was collected and has no result makes the run incomplete. Until the end of a run
+its reports say that it has none.
 """
 
 from __future__ import annotations
@@ -88,6 +89,10 @@ class Checks:
         self._notes: dict[str, tuple[str, ...]] = {}
         self._crashed: list[str] = []
         self._conclusion: Conclusion | None = None
+        #: Reports that could not be written, and why.
+        self._failed: dict[Path, str] = {}
+        self._is_worker = hasattr(config, "workerinput")
+        self._has_told = not self._is_worker
         if config.getoption("rtcmpu_seed") is None:
             # Options go to xdist's workers as they are now.
             config.option.rtcmpu_seed = int.from_bytes(os.urandom(4), "big")
@@ -103,6 +108,7 @@ class Checks:
         """Say what is wrong with the options before anything is collected."""
         from pytest_rtcmpu.checks.core import CannotRun
         from pytest_rtcmpu.report import check_path
+        from pytest_rtcmpu.values.text import for_terminal
 
         try:
             for path in self._config.getoption("rtcmpu_report"):
@@ -110,7 +116,7 @@ class Checks:
             for plan in self._option_plans():
                 plan.expect_valid()
         except (CannotRun, ValueError, OSError) as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(for_terminal(str(error), multiline=True)) from None
 
     def _option_plans(self) -> Iterator[Plan]:
         from pytest_rtcmpu.checks.testees import targets
@@ -123,6 +129,31 @@ class Checks:
             target = getattr(targets, _TARGETS[option])(name)
             yield plan(self._config, target, node=node)
 
+    # ------------------------------------------------------------------- before the first case
+
+    def pytest_sessionstart(self) -> None:
+        """Replace older reports: where this run ends without a word, they must not stay."""
+        if self._is_worker or not self._paths() or self._config.getoption("collectonly"):
+            return
+        self._sum_up(self._named()).unfinished().write(self._paths())
+
+    def _named(self) -> dict[str, Collected]:
+        """Return the checks of the targets on the command line, as if all were collected."""
+        from pytest_rtcmpu.plugin.plan import everything
+
+        return {each.node: everything(each) for each in self._option_plans()}
+
+    def _sum_up(self, collected: dict[str, Collected]) -> Conclusion:
+        from pytest_rtcmpu.plugin.plan import sum_up
+
+        return sum_up(
+            collected,
+            self._results,
+            notes=self._notes,
+            crashed=self._crashed,
+            seconds=time.monotonic() - self._began,
+        )
+
     # ------------------------------------------------------------------------------ collecting
 
     @pytest.hookimpl
@@ -132,6 +163,7 @@ class Checks:
             return
         from pytest_rtcmpu.checks.core import CannotRun, check_id
         from pytest_rtcmpu.plugin.plan import class_plan
+        from pytest_rtcmpu.values.text import for_terminal
 
         node = metafunc.definition.getparent(pytest.Class)
         assert node is not None
@@ -139,7 +171,8 @@ class Checks:
             plan = class_plan(self._config, metafunc.cls, node=node.nodeid)
             plan.expect_valid()
         except CannotRun as error:
-            raise pytest.Collector.CollectError(f"{node.nodeid}: {error}") from None
+            told = for_terminal(f"{node.nodeid}: {error}", multiline=True)
+            raise pytest.Collector.CollectError(told) from None
         metafunc.parametrize(
             "rtcmpu_check",
             [
@@ -194,10 +227,24 @@ class Checks:
         result = item.stash.get(RESULT, None)
         if call.when == "call" and result is not None:
             report.rtcmpu = result  # type: ignore[attr-defined]
+        if self._collected and not self._has_told:
+            # Before the first case: a worker that crashes says nothing at its end.
+            from pytest_rtcmpu.values import records
+
+            self._has_told = True
+            told = records.dumps(tuple(self._collected.values()))
+            report.rtcmpu_collected = told  # type: ignore[attr-defined]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep a check's result."""
+        """Keep a check's result, and what a worker has collected."""
+        told = getattr(report, "rtcmpu_collected", None)
+        if told is not None:
+            from pytest_rtcmpu.plugin.plan import Collected
+            from pytest_rtcmpu.values import records
+
+            found = records.loads(tuple[Collected, ...], told)
+            self._collected |= {each.plan.node: each for each in found}
         sent = getattr(report, "rtcmpu", None)
         if sent is not None:
             from pytest_rtcmpu.plugin.plan import ResultRecord
@@ -210,14 +257,7 @@ class Checks:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Take what a worker collected; one that crashed may have lost results."""
-        sent = (getattr(node, "workeroutput", None) or {}).get("rtcmpu")
-        if sent:
-            from pytest_rtcmpu.plugin.plan import Collected
-            from pytest_rtcmpu.values import records
-
-            found = records.loads(tuple[Collected, ...], sent)
-            self._collected |= {each.plan.node: each for each in found}
+        """A worker that crashed may have lost results."""
         if error:
             self._crashed.append(node.gateway.id)
 
@@ -225,27 +265,18 @@ class Checks:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Draw up the ledger; a run that is not complete, or not as it should be, is not green."""
-        if hasattr(self._config, "workeroutput"):
-            if self._collected:
-                from pytest_rtcmpu.values import records
-
-                collected = tuple(self._collected.values())
-                self._config.workeroutput["rtcmpu"] = records.dumps(collected)
+        if self._is_worker or self._config.getoption("collectonly"):
             return
-        used = self._collected or self._results
-        if not used or self._config.getoption("collectonly"):
+        if self._crashed:
+            self._collected = self._named() | self._collected
+        if not self._collected:
+            if self._paths() and not self._crashed:
+                why = "nothing was checked: pytest collected no contract check"
+                self._sum_up({}).unfinished(why).write(self._paths())
             return
-        from pytest_rtcmpu.plugin.plan import sum_up
-
-        found = self._conclusion = sum_up(
-            self._collected,
-            self._results,
-            notes=self._notes,
-            crashed=self._crashed,
-            seconds=time.monotonic() - self._began,
-        )
-        found.write(self._paths())
-        if exitstatus == pytest.ExitCode.OK and found.status:
+        found = self._conclusion = self._sum_up(self._collected)
+        self._failed = found.write(self._paths())
+        if exitstatus == pytest.ExitCode.OK and (found.status or self._failed):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -261,7 +292,10 @@ class Checks:
                 verbose=self._config.get_verbosity() > 0,
             )
         )
-        self._conclusion.tell(terminalreporter.write_line, self._paths())
+        written = [path for path in self._paths() if path not in self._failed]
+        self._conclusion.tell(terminalreporter.write_line, written)
+        for why in self._failed.values():
+            terminalreporter.write_line(why, red=True)
 
     def _paths(self) -> list[Path]:
         return [Path(path) for path in self._config.getoption("rtcmpu_report")]

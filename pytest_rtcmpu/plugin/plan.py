@@ -109,6 +109,14 @@ class Collected:
     checks: tuple[str, ...]
 
 
+def everything(plan: Plan) -> Collected:
+    """Return a plan with all of its checks."""
+    subject = plan.target.subject
+    return Collected(
+        plan=plan, checks=tuple(check_id(subject, phase, c.id) for phase, c in plan.checks)
+    )
+
+
 def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Plan:
     """Return the plan of a target; what options say goes before its ``own`` settings."""
     option = config.getoption

@@ -38,7 +38,8 @@ def run_check(
     from pytest_rtcmpu.checks.core import CannotRun
     from pytest_rtcmpu.plugin.plan import ResultRecord
     from pytest_rtcmpu.report.words import doubt, paragraph
-    from pytest_rtcmpu.values import records, text
+    from pytest_rtcmpu.values import records
+    from pytest_rtcmpu.values.text import for_terminal
 
     item.user_properties += [
         ("rtcmpu-clause", clause.id),
@@ -60,21 +61,23 @@ def run_check(
         owner.stash[BROKE] = str(error) or type(error).__name__
         if not isinstance(error, CannotRun):
             raise
-        pytest.fail(f"could not run: {owner.stash[BROKE]}", pytrace=False)
+    if BROKE in owner.stash:
+        # Out here pytest does not show what was caught beside it, as it came.
+        told = f"could not run: {owner.stash[BROKE]}"
+        pytest.fail(for_terminal(told, multiline=True), pytrace=False)
     notes = tuple(owner.stash[BENCH].notes)
     item.stash[RESULT] = records.dumps(ResultRecord(node=plan.node, result=result, notes=notes))
     if result.not_judged and not result.broken:
-        pytest.skip(doubt(result))
+        pytest.skip(for_terminal(doubt(result)))
     if not result.exercised:
         pytest.skip("not exercised: no case of this phase has to do with it")
     if result.broken:
         saved = plan.save_cases(result)
         excused = plan.excuse(result)
         if excused:
-            pytest.xfail(excused)
+            pytest.xfail(for_terminal(excused))
         if plan.strict or clause.breach == "failure":
-            told = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
-            told += (paragraph(finding, indent="  ") for finding in result.findings)
-            told += [f"again: rtcmpu replay {saved[0]}"] if saved else []
-            # Visible: what a client sent may hold what no terminal and no report can carry.
-            pytest.fail("\n".join(map(text.lines, told)), pytrace=False)
+            lines = [f"{clause.id} ({clause.level}, {clause.source}): {clause.text}"]
+            lines += (paragraph(finding, indent="  ") for finding in result.findings)
+            lines += [f"again: rtcmpu replay {saved[0]}"] if saved else []
+            pytest.fail(for_terminal("\n".join(lines), multiline=True), pytrace=False)

@@ -16,6 +16,13 @@ from pytest_rtcmpu.report.files import write
 from pytest_rtcmpu.report.github import annotate
 from pytest_rtcmpu.report.ledger import Ledger, exit_status, ledger
 from pytest_rtcmpu.report.terminal import summary
+from pytest_rtcmpu.values.text import for_terminal, system_error
+
+#: What a report says until its run has ended, and for good where nobody lived to write another.
+UNFINISHED = (
+    "the run has not come to its end: this was written before its first case; where it is over, "
+    "something ended its process"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +55,23 @@ class Conclusion:
         # Zero checks is never success, of none of several targets.
         return status or (0 if all(each.checks for each in self.ledgers) else 2)
 
-    def write(self, paths: Iterable[Path]) -> None:
-        """Write each report, in the format that its name's suffix says."""
+    def unfinished(self, why: str = UNFINISHED) -> Conclusion:
+        """Return what stands in the reports as long as there is no more, and why there is not."""
+        return replace(self, problems=(why,))
+
+    def write(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """Write each report, in the format that its name's suffix says.
+
+        Returns:
+            those that could not be written, and why.
+        """
+        failed: dict[Path, str] = {}
         for path in paths:
-            write(path, self.run, self.ledgers, problems=self.problems)
+            try:
+                write(path, self.run, self.ledgers, problems=self.problems)
+            except OSError as error:
+                failed[path] = f"report {path}: cannot be written: {system_error(error)}"
+        return failed
 
     def summary(self, *, width: int | None, color: bool, verbose: bool) -> str:
         """Return what was found, for people. width: columns; those of the terminal if ``None``."""
@@ -67,7 +87,7 @@ class Conclusion:
     def tell(self, say: Callable[[str], None], paths: Iterable[Path]) -> None:
         """Say where the reports are, and on GitHub what is to be annotated."""
         for path in paths:
-            say(f"report: {path}")
+            say(f"report: {for_terminal(str(path))}")
         if os.environ.get("GITHUB_ACTIONS"):
             for line in annotate(self.ledgers, problems=self.problems):
                 say(line)

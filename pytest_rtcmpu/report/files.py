@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pytest_rtcmpu.checks.core import Run
 from pytest_rtcmpu.report.json_report import dumps, to_json
 from pytest_rtcmpu.report.ledger import Ledger
+from pytest_rtcmpu.values.files import replace_whole
 
 
 def _json(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> bytes:
@@ -61,22 +61,10 @@ def write(
     """Write the report in the format that the name's suffix says: .json, .html or .xml (JUnit).
 
     The file is replaced as a whole: a reader never sees half a report.
+
+    Raises:
+        OSError: for a report that cannot be written; an older one stays.
     """
     path = check_path(path)
     content = _FORMATS[path.suffix.lower()](run, ledgers, problems)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp gives the file to its owner alone; a report is for whoever may read the directory.
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    replace_whole(path, content)

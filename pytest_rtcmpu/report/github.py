@@ -6,14 +6,11 @@ from collections.abc import Collection, Iterator
 
 from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import Entry, Ledger
-from pytest_rtcmpu.values.text import visible
+from pytest_rtcmpu.values.text import for_annotation, for_annotation_property, visible
 
 #: GitHub shows ten errors, ten warnings and ten notices of a step, and drops the others without a
 #: word.
 SHOWN = 10
-
-_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
-_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
 
 
 def annotate(ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> list[str]:
@@ -57,8 +54,7 @@ def _breaches(kind: str, ledger: Ledger, entries: Collection[Entry]) -> Iterator
 
 
 def _line(kind: str, title: str, message: str) -> str:
-    said = visible(message, keep="\n").translate(_DATA)
-    return f"::{kind} title={visible(title).translate(_PROPERTY)}::{said}"
+    return f"::{kind} title={for_annotation_property(title)}::{for_annotation(message)}"
 
 
 def _keep(kind: str, found: list[str]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
-from html import escape
 from importlib import resources
 from typing import Final
 
@@ -13,7 +12,7 @@ from pytest_rtcmpu.checks.core import CheckResult, Finding, Run
 from pytest_rtcmpu.contract import Clause
 from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Row, exit_status, rows
-from pytest_rtcmpu.values.text import count, lines, visible
+from pytest_rtcmpu.values.text import count, for_html
 
 #: What became of a clause: class, mark, words. The mark tells it to those who see no colour.
 _HELD: Final = ("held", "✓", "held")
@@ -99,11 +98,6 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _text(text: str) -> str:
-    """Return text for between tags and in attributes, of whatever direction."""
-    return escape(visible(text))
-
-
 def _header(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) -> Iterator[str]:
     kind, word, said = _verdict(ledgers, problems)
     facts = {
@@ -116,20 +110,20 @@ def _header(run: Run, ledgers: Collection[Ledger], problems: Collection[str]) ->
     }
     yield "<header>"
     yield '<p class="kicker">pytest-rtcmpu contract report</p>'
-    yield f"<h1>{_text(_title(run, ledgers))}</h1>"
-    yield f'<p class="verdict {kind}"><strong>{word}</strong> {_text(said)}</p>'
+    yield f"<h1>{for_html(_title(run, ledgers))}</h1>"
+    yield f'<p class="verdict {kind}"><strong>{word}</strong> {for_html(said)}</p>'
     for problem in problems:
-        yield f'<p class="verdict broken"><strong>Problem</strong> {_text(problem)}</p>'
+        yield f'<p class="verdict broken"><strong>Problem</strong> {for_html(problem)}</p>'
     for each in ledgers:
         if not each.run.complete:
             yield (
                 '<p class="verdict broken"><strong>Incomplete</strong> '
-                f"{_text(words.name(each))}: a part of the run was lost. "
+                f"{for_html(words.name(each))}: a part of the run was lost. "
                 "What stands here is not the whole.</p>"
             )
     yield '<dl class="facts">'
     for name, value in facts.items():
-        yield f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>"
+        yield f"<div><dt>{name}</dt><dd>{for_html(value)}</dd></div>"
     yield "</dl>"
     yield "</header>"
 
@@ -156,7 +150,7 @@ def _subjects(ledgers: Collection[Ledger]) -> Iterator[str]:
     yield '<section aria-label="What was checked" class="subjects">'
     for each, label in zip(ledgers, _labels(ledgers), strict=True):
         yield '<article class="subject">'
-        yield f"<h2>{label} <code><bdi>{_text(each.run.target)}</bdi></code></h2>"
+        yield f"<h2>{label} <code><bdi>{for_html(each.run.target)}</bdi></code></h2>"
         totals = [(kind, sum(_kind(e) == kind for e in each.entries)) for kind, *_ in _GROUPS]
         yield _bar(totals, len(each.entries))
         yield '<ul class="counts">'
@@ -165,7 +159,7 @@ def _subjects(ledgers: Collection[Ledger]) -> Iterator[str]:
         yield "</ul>"
         if each.run.notes:
             yield '<ul class="notes">'
-            yield from (f"<li>{_text(note)}</li>" for note in each.run.notes)
+            yield from (f"<li>{for_html(note)}</li>" for note in each.run.notes)
             yield "</ul>"
         yield "</article>"
     yield "</section>"
@@ -202,8 +196,8 @@ def _filters(ledgers: Collection[Ledger]) -> Iterator[str]:
 
 def _options(legend: str, name: str, options: dict[str, str]) -> str:
     boxes = "".join(
-        f'<label title="{_text(meaning)}"><input type="checkbox" name="{name}" '
-        f'value="{_text(value)}" checked> {_text(value)}</label>'
+        f'<label title="{for_html(meaning)}"><input type="checkbox" name="{name}" '
+        f'value="{for_html(value)}" checked> {for_html(value)}</label>'
         for value, meaning in options.items()
     )
     return f'<fieldset><legend>{legend}</legend><div class="options">{boxes}</div></fieldset>'
@@ -231,20 +225,20 @@ def _clause(row: Row, kind: _Mark, ledgers: Collection[Ledger], labels: list[str
     clause = row.clause
     outcomes = ",".join(dict.fromkeys(entry.outcome for entry in row.present))
     yield (
-        f'<li class="clause {kind[0]}" id="{_text(clause.id)}" '
-        f'data-level="{_text(clause.level)}" data-outcomes="{outcomes}">'
+        f'<li class="clause {kind[0]}" id="{for_html(clause.id)}" '
+        f'data-level="{for_html(clause.level)}" data-outcomes="{outcomes}">'
     )
     yield "<details>"
     yield (
-        f'<summary><span class="what"><span class="id">{_text(clause.id)}</span> '
-        f'<span class="about">{_text(clause.level)}, {_text(clause.source)}</span> '
-        f'<span class="says">{_text(clause.text)}</span></span>'
+        f'<summary><span class="what"><span class="id">{for_html(clause.id)}</span> '
+        f'<span class="about">{for_html(clause.level)}, {for_html(clause.source)}</span> '
+        f'<span class="says">{for_html(clause.text)}</span></span>'
         f'<span class="outcomes">{_outcomes(row, labels)}</span></summary>'
     )
     yield '<div class="body">'
     for each, entry, label in zip(ledgers, row.entries, labels, strict=True):
         if entry is not None:
-            yield from _entry(entry, f"{label} <code><bdi>{_text(each.run.target)}</bdi></code>")
+            yield from _entry(entry, f"{label} <code><bdi>{for_html(each.run.target)}</bdi></code>")
     yield from _source(clause, ledgers)
     yield "</div></details></li>"
 
@@ -271,15 +265,15 @@ def _source(clause: Clause, ledgers: Collection[Ledger]) -> Iterator[str]:
     cite = f"{clause.source}: {'; '.join(cited)}" if cited else clause.source
     if clause.quote:
         yield (
-            f'<div class="source"><blockquote><span lang="zh">{_text(clause.quote)}</span>'
-            f"<cite>{_text(cite)}</cite></blockquote></div>"
+            f'<div class="source"><blockquote><span lang="zh">{for_html(clause.quote)}</span>'
+            f"<cite>{for_html(cite)}</cite></blockquote></div>"
         )
     else:
-        yield f'<p class="source">Source: {_text(cite)}</p>'
+        yield f'<p class="source">Source: {for_html(cite)}</p>'
     if clause.why:
-        yield f"<p><strong>Why so:</strong> {_text(clause.why)}</p>"
+        yield f"<p><strong>Why so:</strong> {for_html(clause.why)}</p>"
     meaning = next((level.meaning for level in contract.levels if level.id == clause.level), "")
-    yield f"<p>Level <strong>{_text(clause.level)}</strong>: {_text(meaning)}.</p>"
+    yield f"<p>Level <strong>{for_html(clause.level)}</strong>: {for_html(meaning)}.</p>"
 
 
 def _entry(entry: Entry, who: str) -> Iterator[str]:
@@ -301,22 +295,22 @@ def _check(result: CheckResult, entry: Entry) -> str:
     if result.broken:
         said = words.share(result)
     elif result.not_judged:
-        said = _text(words.doubt(result))
+        said = for_html(words.doubt(result))
     elif result.exercised:
         said = f"held in {count(result.exercised, 'check')}"
     else:
         said = "not exercised"
-    told = [f"<code>{_text(result.check)}</code> {said}"]
+    told = [f"<code>{for_html(result.check)}</code> {said}"]
     if result.asserts != entry.clause.text:
-        told.append(_text(result.asserts))
+        told.append(for_html(result.asserts))
     if result.check in entry.reasons:
-        told.append(f"Known failure: {_text(entry.reasons[result.check])}")
+        told.append(f"Known failure: {for_html(entry.reasons[result.check])}")
     return "<br>".join(told)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
     yield '<div class="finding">'
-    yield f"<h4>{_text(finding.phase)}: <bdi>{_text(finding.scenario)}</bdi></h4>"
+    yield f"<h4>{for_html(finding.phase)}: <bdi>{for_html(finding.scenario)}</bdi></h4>"
     _, *told = words.parts(finding)  # where it was found is the heading
     rows = (f"<dt>{heading}</dt><dd>{_pre(text)}</dd>" for heading, text in told)
     yield f"<dl>{''.join(rows)}</dl>"
@@ -330,7 +324,7 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 def _pre(text: str) -> str:
     # The first line end after <pre> is dropped by every browser, so it gets one to drop.
-    return f'<pre dir="auto">\n{escape(lines(text))}</pre>'
+    return f'<pre dir="auto">\n{for_html(text, multiline=True)}</pre>'
 
 
 def _chip(kind: _Mark, number: str = "") -> str:

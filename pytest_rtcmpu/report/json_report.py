@@ -22,6 +22,7 @@ from pytest_rtcmpu.checks.core import (
 from pytest_rtcmpu.contract import Subject
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Outcome, exit_status
 from pytest_rtcmpu.values import records
+from pytest_rtcmpu.values.text import for_json
 
 #: The format's name and version; the number grows when a reader would have to change.
 SCHEMA: Final = "rtcmpu-report/2"
@@ -53,9 +54,7 @@ def to_json(
 
 def dumps(report: Mapping[str, Any]) -> bytes:
     """Return a report as the bytes of a JSON file."""
-    text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
-    # A lone surrogate has no UTF-8; written as \\udc80 it is the JSON escape for itself.
-    return text.encode("utf-8", "backslashreplace")
+    return (for_json(json.dumps(report, ensure_ascii=False, indent=2)) + "\n").encode("utf-8")
 
 
 def from_json(report: Mapping[str, Any]) -> Run:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from pytest_rtcmpu.checks.core import CheckResult, Run
 from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import Entry, Ledger
-from pytest_rtcmpu.values.text import lines, visible
+from pytest_rtcmpu.values.text import for_xml
 
 
 def to_junit(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str] = ()) -> bytes:
@@ -26,7 +26,7 @@ def to_junit(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str]
         suite = ET.SubElement(
             root,
             "testsuite",
-            name=visible(words.name(ledger)),
+            name=for_xml(words.name(ledger)),
             time=f"{run.seconds:.3f}",
         )
         _properties(suite, edition=run.edition, seed=str(run.seed), strict=str(run.strict).lower())
@@ -34,7 +34,7 @@ def to_junit(run: Run, ledgers: Collection[Ledger], *, problems: Collection[str]
     if problems:
         suite = ET.SubElement(root, "testsuite", name="rtcmpu")
         for problem in problems:
-            case = ET.SubElement(suite, "testcase", classname="rtcmpu", name=visible(problem))
+            case = ET.SubElement(suite, "testcase", classname="rtcmpu", name=for_xml(problem))
             _outcome(case, "failure", problem, type="problem")
     for suite in root:
         _count(suite, [suite])
@@ -67,7 +67,7 @@ def _case(ledger: Ledger, entry: Entry, result: CheckResult) -> ET.Element:
         _outcome(case, "failure", _brief(result), _in_full(entry, result), type=entry.clause.level)
     elif result.broken:
         told = f"Broken, reported, not failing: {_in_full(entry, result)}"
-        ET.SubElement(case, "system-out").text = lines(told)
+        ET.SubElement(case, "system-out").text = for_xml(told, multiline=True)
     elif result.not_judged:
         _outcome(case, "skipped", words.doubt(result))
     elif not result.exercised:
@@ -92,12 +92,12 @@ def _element(classname: str, entry: Entry, result: CheckResult | None = None) ->
 def _properties(parent: ET.Element, **given: str) -> None:
     properties = ET.SubElement(parent, "properties")
     for name, value in given.items():
-        ET.SubElement(properties, "property", name=name, value=visible(value))
+        ET.SubElement(properties, "property", name=name, value=for_xml(value))
 
 
 def _outcome(case: ET.Element, kind: str, message: str, text: str = "", **given: str) -> None:
-    element = ET.SubElement(case, kind, {"message": visible(message), **given})
-    element.text = lines(text) or None
+    element = ET.SubElement(case, kind, {"message": for_xml(message), **given})
+    element.text = for_xml(text, multiline=True) or None
 
 
 def _brief(result: CheckResult) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pytest_rtcmpu.checks.core import Finding, Run
 from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Outcome, Row, exit_status, rows
-from pytest_rtcmpu.values.text import cells, count, pad, shorten, visible
+from pytest_rtcmpu.values.text import cells, count, for_terminal, pad, shorten
 
 #: How many lines the summary may take unless it is verbose.
 SCREEN = 24
@@ -138,17 +138,17 @@ def _incomplete(ledgers: Collection[Ledger]) -> Iterator[_Line]:
         if not each.run.complete:
             # The notes say what was lost.
             told = f"{words.name(each)}: {words.loss(each)}"
-            yield _Line("INCOMPLETE", f" {visible(told)}", "bad")
+            yield _Line("INCOMPLETE", f" {for_terminal(told)}", "bad")
 
 
 def _problems(problems: Collection[str]) -> list[_Line]:
-    return [_Line("PROBLEM", f" {visible(problem)}", "bad") for problem in problems]
+    return [_Line("PROBLEM", f" {for_terminal(problem)}", "bad") for problem in problems]
 
 
 def _notes(ledgers: Collection[Ledger]) -> list[_Line]:
     # An incomplete subject's notes stand beside INCOMPLETE.
     return [
-        _Line("note", f" {visible(f'{words.name(each)}: {note}')}")
+        _Line("note", f" {for_terminal(f'{words.name(each)}: {note}')}")
         for each in ledgers
         if each.run.complete
         for note in each.run.notes
@@ -156,7 +156,7 @@ def _notes(ledgers: Collection[Ledger]) -> list[_Line]:
 
 
 def _counts(ledgers: Collection[Ledger], width: int) -> Iterator[_Line]:
-    names = [visible(words.name(each)) for each in ledgers]
+    names = [for_terminal(words.name(each)) for each in ledgers]
     if len(ledgers) > 1:
         names = [f"[{number}] {name}" for number, name in enumerate(names, start=1)]
     # What happened to no clause has no column: the names keep the room.
@@ -217,7 +217,7 @@ def _row(
     if detail == _EVERYTHING:
         for name in ("text", "quote", "why"):
             if said := getattr(clause, name):
-                yield _Line(f"      {name:<10}", visible(said))
+                yield _Line(f"      {name:<10}", for_terminal(said))
     for subject, entry in broken:
         for finding in entry.findings if detail == _EVERYTHING else entry.findings[:1]:
             if detail == _TWO_LINES:
@@ -225,11 +225,11 @@ def _row(
             elif detail > _TWO_LINES:
                 for heading, text in words.parts(finding):
                     of = subject if heading == "in" else ""
-                    yield _Line(f"      {heading:<8}  ", f"{of}{visible(text)}")
+                    yield _Line(f"      {heading:<8}  ", f"{of}{for_terminal(text)}")
 
 
 def _briefly(finding: Finding) -> str:
-    return visible(f"{words.sentence(finding)} in {words.place(finding)}")
+    return for_terminal(f"{words.sentence(finding)} in {words.place(finding)}")
 
 
 def _list_clauses(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
@@ -240,7 +240,7 @@ def _list_clauses(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Li
         if found:
             which = f"[{number}] " if several else ""
             # Why the first one could not be judged: most often it is why none could.
-            why = next((f"; {visible(entry.reason)}" for entry in found if entry.reason), "")
+            why = next((f"; {for_terminal(entry.reason)}" for entry in found if entry.reason), "")
             said = ", ".join(entry.clause.id for entry in found) + (
                 why if outcome == "not judged" else ""
             )
@@ -260,7 +260,7 @@ def _all_of(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
     yield _Line(outcome.upper(), f" ({len(found)})", _STYLES.get(outcome, "strong"))
     for number, entry in found:
         which = f"[{number}] " if len(ledgers) > 1 else ""
-        said = visible(entry.known or words.doubt(entry)) or count(entry.checks, "check")
+        said = for_terminal(entry.known or words.doubt(entry)) or count(entry.checks, "check")
         clause = entry.clause
         yield _Line("  ", f"{which}{clause.id}  {clause.level}, {clause.source}; {said}")
 

@@ -8,10 +8,9 @@ import ssl
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from pytest_rtcmpu.endpoint import MAX_CALLS, Call, Endpoint
 from pytest_rtcmpu.errors import CannotRun
@@ -19,8 +18,10 @@ from pytest_rtcmpu.server.control import Control, is_loopback
 from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.server.record import call_record
 from pytest_rtcmpu.values.credentials import credentials_from
+from pytest_rtcmpu.values.files import Lines
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.text import for_json, for_terminal, system_error
 
 _DESCRIPTION = """\
 Serve the endpoint of StartMPUTask until SIGINT or SIGTERM. The first line of the output is its URL,
@@ -28,7 +29,7 @@ and nothing else. It is controlled under /_rtcmpu/, where there is a page for a 
 """
 _EPILOG = """\
 It knows the access key in RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET, testid and testsecret
-unless set. Exit status: 0 stopped in order, 2 it could not run.
+unless set. Exit status: 0 stopped in order, 2 it could not run, or not record every call.
 """
 
 
@@ -37,9 +38,12 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     endpoint = Endpoint(credentials_from(), max_calls=given.max_calls, warn=lambda _: None)
     with ExitStack() as stack:
-        write = stack.enter_context(_recording(given.record, endpoint)) if given.record else None
-        control = Control(endpoint, host=given.host, on_call=write)
-        authority, context = stack.enter_context(_tls(given.host)) if given.tls else (None, None)
+        record = None
+        if given.record:
+            record = stack.enter_context(closing(_Recording(given.record, endpoint)))
+        control = Control(endpoint, host=given.host, names=given.allow_host, on_call=record)
+        names = (*_names(given.host), *given.allow_host)
+        authority, context = stack.enter_context(_tls(names)) if given.tls else (None, None)
         server = Server(
             _telling(control, endpoint), host=given.host, port=given.port, ssl_context=context
         )
@@ -58,8 +62,9 @@ def main(arguments: Sequence[str]) -> int:
         try:
             server.serve_forever(ready)
         except (OSError, UnicodeError) as error:
-            raise CannotRun(f"cannot listen on {given.host}, port {given.port}: {error}") from None
-    return 0
+            why = system_error(error) if isinstance(error, OSError) else error
+            raise CannotRun(f"cannot listen on {given.host}, port {given.port}: {why}") from None
+    return 2 if record is not None and record.failed else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another name of this machine to be controlled under; repeatable",
+    )
     parser.add_argument(
         "--port", type=_port, default=0, metavar="N", help="0, as by default, takes a free one"
     )
@@ -98,25 +110,42 @@ def _positive(text: str) -> int:
     return number
 
 
+class _Recording:
+    """The record of calls: whole lines, up to the first call that there is no room for.
+
+    Raises:
+        CannotRun: for a file that cannot be opened.
+    """
+
+    def __init__(self, path: Path, endpoint: Endpoint) -> None:
+        self._path, self._endpoint = path, endpoint
+        self.failed = False
+        try:
+            self._lines = Lines(path)
+        except OSError as error:
+            raise CannotRun(f"--record {path}: {system_error(error)}") from None
+
+    def __call__(self, call: Call) -> None:
+        """Add a call. One that is left out is the last: a record has no gaps."""
+        if self.failed:
+            return
+        record = call_record(call, self._endpoint.secrets)
+        try:
+            self._lines.append(for_json(json.dumps(record, ensure_ascii=False)))
+        except OSError as error:
+            self.failed = True
+            _complain(
+                f"rtcmpu: --record {self._path}: {system_error(error)}: it ends before call "
+                f"{call.number}; calls are still answered, and the exit status will be 2"
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
+
 @contextmanager
-def _recording(path: Path, endpoint: Endpoint) -> Iterator[Callable[[Call], object]]:
-    """Open the record before anything is served, and give what writes a call into it."""
-    try:
-        file = path.open("a", encoding="utf-8", errors="replace", newline="\n")
-    except OSError as error:
-        raise CannotRun(f"--record {path}: {error.strerror}") from None
-    with file:
-
-        def write(call: Call) -> None:
-            record = json.dumps(call_record(call, endpoint.secrets), ensure_ascii=False)
-            file.write(f"{record}\n")
-            file.flush()
-
-        yield write
-
-
-@contextmanager
-def _tls(host: str) -> Iterator[tuple[Path, ssl.SSLContext]]:
+def _tls(others: Iterable[str]) -> Iterator[tuple[Path, ssl.SSLContext]]:
     """Make a certificate authority that lives as long as the server: its file, and a context."""
     try:
         import trustme
@@ -124,7 +153,7 @@ def _tls(host: str) -> Iterator[tuple[Path, ssl.SSLContext]]:
         raise CannotRun("--tls needs trustme: pip install 'pytest-rtcmpu[tls]'") from None
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    names = dict.fromkeys(("localhost", "127.0.0.1", "::1", *_names(host)))
+    names = dict.fromkeys(("localhost", "127.0.0.1", "::1", *others))
     authority.issue_cert(*names).configure_cert(context)
     with tempfile.TemporaryDirectory(prefix="rtcmpu-") as folder:
         file = Path(folder, "ca.pem")
@@ -155,5 +184,5 @@ def _telling(control: Control, endpoint: Endpoint) -> Callable[[Request], Respon
     return handle
 
 
-def _complain(*texts: Any) -> None:
-    print(*texts, file=sys.stderr, flush=True)
+def _complain(text: str) -> None:
+    print(for_terminal(text, multiline=True), file=sys.stderr, flush=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import math
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
@@ -19,16 +20,20 @@ from urllib.parse import urlsplit
 from pytest_rtcmpu import faults, wire
 from pytest_rtcmpu.contract import ContractError
 from pytest_rtcmpu.endpoint import Call, Endpoint
+from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.server.record import call_record
+from pytest_rtcmpu.values.credentials import Secret
 from pytest_rtcmpu.values.messages import Request, Response
-from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.redaction import redact_everywhere, redact_pairs, tokens_in
+from pytest_rtcmpu.values.text import for_json
 
 PREFIX = "/_rtcmpu"
 #: Names of this machine that nobody else can own, and that its containers know it by.
 _OWN_NAMES = {"localhost", "host.docker.internal", "host.containers.internal"}
 _MAX_TIMES = 9_999
 _MAX_SECONDS = 3600
-_MAX_CALLS = 1000
+#: Calls or tasks in one reply: while it is made nobody else is answered.
+_MAX_LISTED = 1000
 # Far enough from what datetime can hold that nothing overflows.
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 _YEARS = f"the years {_EARLIEST.year}…{_LATEST.year - 1}"
@@ -43,13 +48,22 @@ _HEADERS = (
 
 def is_loopback(host: str) -> bool:
     """Whether a name or an address is this machine's own."""
-    name = host.strip("[]").rstrip(".").lower()
+    name = _plain_name(host)
     if name in _OWN_NAMES or name.endswith(".localhost"):
         return True
+    address = _address(name)
+    return address is not None and address.is_loopback
+
+
+def _plain_name(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(_plain_name(name))
     except ValueError:
-        return False
+        return None
 
 
 class _Refused(Exception):
@@ -180,8 +194,8 @@ def _status(endpoint: Endpoint, request: Request) -> dict[str, Any]:
         "version": metadata.version("pytest-rtcmpu"),
         "edition": endpoint.contract.edition,
         "calls": endpoint.call_count,
-        "kept": len(endpoint.calls),
-        "tasks": len(endpoint.tasks),
+        "kept": endpoint.kept_count,
+        "tasks": endpoint.task_count,
         "now": _iso(endpoint.now),
     }
 
@@ -197,9 +211,9 @@ def _reset(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 
 
 def _calls(endpoint: Endpoint, request: Request) -> dict[str, Any]:
-    given = _numbers(request, since=(_whole(0), False), limit=(_whole(1, _MAX_CALLS), False))
+    given = _numbers(request, since=(_whole(0), False), limit=(_whole(1, _MAX_LISTED), False))
     later = [call for call in endpoint.calls if call.number > given.get("since", 0)]
-    shown = later[: given.get("limit", _MAX_CALLS)]
+    shown = later[: given.get("limit", _MAX_LISTED)]
     return {
         "calls": [call_record(call, endpoint.secrets) for call in shown],
         "call_count": endpoint.call_count,
@@ -207,19 +221,22 @@ def _calls(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 
 
 def _tasks(endpoint: Endpoint, request: Request) -> dict[str, Any]:
-    _fields(_query(request))
+    given = _numbers(request, offset=(_whole(0), False), limit=(_whole(1, _MAX_LISTED), False))
+    shown = endpoint.list_tasks(given.get("offset", 0), given.get("limit", _MAX_LISTED))
+    known = endpoint.secrets
     return {
-        "tasks": [
-            {
-                "AppId": redact_everywhere(task.app_id, endpoint.secrets),
-                "TaskId": redact_everywhere(task.task_id, endpoint.secrets),
-                "parameters": [
-                    [redact_everywhere(text, endpoint.secrets) for text in pair]
-                    for pair in task.to_wire()
-                ],
-            }
-            for task in endpoint.tasks
-        ]
+        "tasks": [_task(task, known) for task in shown],
+        "task_count": endpoint.task_count,
+    }
+
+
+def _task(task: StartMPUTask, known: tuple[Secret, ...]) -> dict[str, Any]:
+    pairs = task.to_wire()
+    secrets = (*known, *tokens_in(pairs, (value for _, value in pairs)))
+    return {
+        "AppId": redact_everywhere(task.app_id, secrets),
+        "TaskId": redact_everywhere(task.task_id, secrets),
+        "parameters": redact_pairs(pairs, secrets),
     }
 
 
@@ -337,8 +354,10 @@ class Control:
     """An endpoint with its control interface: a handle for a server.
 
     Args:
-        host: what the server is bound to. Where that is loopback, controls are answered only under
-            a name of this machine: a page whose own name was made to point here gets nothing.
+        host: what the server is bound to. Controls are answered only under a name of this machine:
+            a page whose own name was made to point here gets nothing. Where that is not loopback,
+            an address will do, which no page has for a name, or the machine's own name.
+        names: further names under which controls are answered.
         on_call: gets each call after it was answered.
     """
 
@@ -347,10 +366,13 @@ class Control:
         endpoint: Endpoint,
         *,
         host: str = "127.0.0.1",
+        names: Iterable[str] = (),
         on_call: Callable[[Call], object] | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self._own_names_only = is_loopback(host)
+        self._addresses_too = not is_loopback(host)
+        further = (host, socket.gethostname()) if self._addresses_too else ()
+        self._names = frozenset(map(_plain_name, (*names, *further)))
         self._on_call = on_call
 
     def __call__(self, request: Request) -> Response:
@@ -380,15 +402,22 @@ class Control:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             name = ""
-        if self._own_names_only and not is_loopback(name):
+        if not self._is_own(name):
             raise _Refused(
-                403, f"Host: expected a name of this machine, such as localhost, got {_show(host)}"
+                403,
+                "Host: expected a name of this machine, such as localhost, or one that "
+                f"--allow-host gives, got {_show(host)}",
             )
         origin = request.header("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             raise _Refused(403, f"Origin: expected none, or {host}, got {_show(origin)}")
         if request.header("sec-fetch-site") not in (None, "same-origin", "none"):
             raise _Refused(403, "a page from elsewhere may not use the control interface")
+
+    def _is_own(self, name: str) -> bool:
+        if is_loopback(name) or _plain_name(name) in self._names:
+            return True
+        return self._addresses_too and _address(name) is not None
 
     def _action(self, request: Request, path: str) -> _Action:
         methods = _ROUTES.get(path)
@@ -423,9 +452,9 @@ def _wrong_method(request: Request, allowed: tuple[str, ...]) -> _Refused:
 
 
 def _answer(status: int, value: Mapping[str, Any], *headers: tuple[str, str]) -> Response:
-    text = json.dumps(value, ensure_ascii=False) + "\n"
+    text = for_json(json.dumps(value, ensure_ascii=False)) + "\n"
     return Response(
         status=status,
         headers=(("Content-Type", "application/json; charset=utf-8"), *headers, *_HEADERS),
-        body=text.encode("utf-8", "replace"),
+        body=text.encode("utf-8"),
     )

@@ -26,6 +26,7 @@ from typing import Any, Self
 from pytest_rtcmpu.server.connection import Connection
 from pytest_rtcmpu.server.limits import Limits
 from pytest_rtcmpu.server.writing import Framing, Reply, plain
+from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.messages import Request, Response
 
 __all__ = ["DEFAULT_LIMITS", "Failure", "Handle", "Limits", "Server"]
@@ -88,7 +89,7 @@ class Server:
         self._asked: list[tuple[Connection, Request, Framing]] = []
         # asyncio would take 256 KiB of fresh memory for each read, a quarter of the throughput.
         self.buffer = memoryview(bytearray(64 * 1024))
-        self._lock = threading.Lock()  # start and stop may come from several threads
+        self._lock = own_lock(self, "_lock")  # start and stop may come from several threads
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None

@@ -11,14 +11,13 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 from functools import cache
-from html import escape
 from importlib import resources
 from typing import Any
 
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.endpoint import Call, Endpoint
 from pytest_rtcmpu.server.record import call_record
-from pytest_rtcmpu.values.text import count, lines, visible
+from pytest_rtcmpu.values.text import count, for_html
 
 _CALLS_SHOWN = 50
 _PARAMETERS_SHOWN = 200
@@ -59,7 +58,7 @@ def page(endpoint: Endpoint, *, before: int | None = None, every: int | None = N
             "<header>",
             '<p class="kicker">pytest-rtcmpu server</p>',
             "<h1>Calls</h1>",
-            *_facts(endpoint, len(kept)),
+            *_facts(endpoint),
             '<p id="state" role="status"></p>',
             "<noscript><p>Without scripts this page does not follow the calls: "
             '<a href="./">read it anew</a>, or <a href="?every=5">every 5 seconds</a>.</p>'
@@ -97,7 +96,7 @@ def _hash(text: str) -> str:
 
 def _text(text: object) -> str:
     """Return text for between tags and in attributes, cut where it is endless."""
-    return escape(visible(_clip(str(text))))
+    return for_html(_clip(str(text)))
 
 
 def _clip(text: str) -> str:
@@ -106,11 +105,12 @@ def _clip(text: str) -> str:
     return f"{text[:_LONGEST]}… ({len(text)} characters)"
 
 
-def _facts(endpoint: Endpoint, kept: int) -> Iterator[str]:
+def _facts(endpoint: Endpoint) -> Iterator[str]:
+    kept = endpoint.kept_count
     facts = {
         "Calls": f"{endpoint.call_count}"
         + ("" if kept == endpoint.call_count else f", {kept} kept"),
-        "Tasks": len(endpoint.tasks),
+        "Tasks": endpoint.task_count,
         "Clock": endpoint.now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         "Edition": endpoint.contract.edition,
     }
@@ -225,4 +225,4 @@ def _parameters(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _pre(text: str) -> str:
-    return f"<pre>{escape(lines(_clip(text)))}</pre>"
+    return f"<pre>{for_html(_clip(text), multiline=True)}</pre>"

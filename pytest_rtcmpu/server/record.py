@@ -7,8 +7,8 @@ from typing import Any
 
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.endpoint import Call
-from pytest_rtcmpu.values.credentials import REDACTED, Secret
-from pytest_rtcmpu.values.redaction import TOKEN_NAMES, redact_everywhere, redact_query, tokens_of
+from pytest_rtcmpu.values.credentials import Secret
+from pytest_rtcmpu.values.redaction import redact_everywhere, redact_pairs, redact_query, tokens_of
 
 Secrets = tuple[Secret, ...]
 
@@ -83,10 +83,4 @@ def _query(target: str, secrets: Secrets) -> str:
 
 
 def _name_pairs(pairs: tuple[tuple[str, str], ...], secrets: Secrets) -> list[list[str]]:
-    return [
-        [
-            redact_everywhere(name, secrets),
-            REDACTED if name.lower() in TOKEN_NAMES else redact_everywhere(value, secrets),
-        ]
-        for name, value in pairs
-    ]
+    return [[name, value] for name, value in redact_pairs(pairs, secrets)]

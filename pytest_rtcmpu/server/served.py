@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,9 @@ from pytest_rtcmpu.errors import RTCMPUWarning
 from pytest_rtcmpu.mock import environment
 from pytest_rtcmpu.server.control import Control
 from pytest_rtcmpu.server.http import Failure, Server
+from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.text import for_terminal
 
 _MAX_WARNINGS = 100
 
@@ -28,7 +29,7 @@ class ServedEndpoint(Endpoint):
     def __init__(self, url: str, **settings: Any) -> None:
         self.url = url
         self._given: list[RTCMPUWarning] = []
-        self._given_lock = threading.Lock()
+        self._given_lock = own_lock(self, "_given_lock")
         super().__init__(**settings, warn=self._take)
 
     @property
@@ -74,4 +75,5 @@ def failure_text(failures: list[Failure], endpoint: Endpoint) -> str:
         f"while answering {failure.request!r}:\n{failure.traceback}" for failure in failures[:3]
     )
     more = f"\n… and {len(failures) - 3} more" if len(failures) > 3 else ""
-    return redact_everywhere(f"rtcmpu_server failed {told}{more}", endpoint.secrets)
+    failed = redact_everywhere(f"rtcmpu_server failed {told}{more}", endpoint.secrets)
+    return for_terminal(failed, multiline=True)

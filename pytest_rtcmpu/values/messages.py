@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pytest_rtcmpu.values.text import for_terminal
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -34,7 +36,8 @@ class Request:
     def __repr__(self) -> str:
         # A query or a header may carry a security token: sizes are shown, contents are not.
         return (
-            f"Request({self.method} {self.path}, query of {len(self.query)} characters, "
+            f"Request({for_terminal(f'{self.method} {self.path}')}, "
+            f"query of {len(self.query)} characters, "
             f"{len(self.headers)} headers, body of {len(self.body)} bytes)"
         )
 

@@ -30,12 +30,12 @@ import dataclasses
 import enum
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, is_dataclass
 from datetime import date, datetime
 from functools import cache, partial
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -128,7 +128,7 @@ def parse(text: str, *, path: str = "") -> Any:
         RecordError: for what is no JSON, or far too much.
     """
     if len(text) > MAX_CHARACTERS:
-        raise RecordError([_too_long(path)])
+        raise RecordError([_too_long(path, MAX_CHARACTERS)])
     try:
         return json.loads(text)
     except RecursionError:
@@ -138,21 +138,37 @@ def parse(text: str, *, path: str = "") -> Any:
     raise RecordError([wrong])
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
+def read_text(path: str | os.PathLike[str], limit: int | None = None) -> str:
     """Return a file's text.
 
+    Args:
+        limit: how many characters it may have; ``MAX_CHARACTERS`` unless given.
+
     Raises:
-        RecordError: for far too much or no UTF-8.
+        RecordError: for far too much, no UTF-8, or what is no plain file: a pipe that nobody
+            writes to would be waited for, a device may have no end.
         OSError: for none.
     """
+    limit = MAX_CHARACTERS if limit is None else limit
     try:
-        with Path(path).open(encoding="utf-8") as file:
-            text = file.read(MAX_CHARACTERS + 1)
+        with open(path, encoding="utf-8", opener=_open_at_once) as file:
+            text = file.read(limit + 1)
     except UnicodeDecodeError as error:
         raise RecordError([Mismatch(path="", expected="UTF-8", got=str(error))]) from None
-    if len(text) > MAX_CHARACTERS:
-        raise RecordError([_too_long("")])
+    if len(text) > limit:
+        raise RecordError([_too_long("", limit)])
     return text
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a plain file, and wait for nobody."""
+    file = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(file).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # of a directory Python says so itself
+        return file
+    os.close(file)
+    got = "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+    raise RecordError([Mismatch(path="", expected="a plain file", got=got)])
 
 
 def collect(kind: type[T], record: object, *, path: str = "") -> tuple[T, tuple[Mismatch, ...]]:
@@ -180,8 +196,8 @@ WRONG: Any = _Wrong()
 _DEPTH = f"at most {MAX_DEPTH} lists and objects in each other"
 
 
-def _too_long(path: str) -> Mismatch:
-    return Mismatch(path=path, expected=f"at most {MAX_CHARACTERS} characters", got="more")
+def _too_long(path: str, limit: int) -> Mismatch:
+    return Mismatch(path=path, expected=f"at most {limit} characters", got="more")
 
 
 class _Enough(Exception):

@@ -1,10 +1,14 @@
-"""Text for people: control characters made visible, lines cut to a width."""
+"""Text for people: made fit for where it is shown, cut to a width, counted."""
 
 from __future__ import annotations
 
 import difflib
+import errno
+import json
+import re
 import unicodedata
 from collections.abc import Iterable
+from html import escape
 
 #: The longest name that near ones are looked for: the search takes the square of that.
 _MAX_NAME = 100
@@ -22,25 +26,99 @@ def near(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
     return f"; did you mean {', '.join(names)}?" if names else ""
 
 
-def visible(text: str, *, keep: str = "") -> str:
+def system_error(error: OSError) -> str:
+    """Return ``ENOENT, No such file or directory: 'a.toml'``.
+
+    The name is the same everywhere; the system's words are in whoever's language.
+    """
+    name = errno.errorcode.get(error.errno or 0)
+    if name is None:
+        return str(error)
+    where = "" if error.filename is None else f": {error.filename!r}"
+    return f"{name}, {error.strerror}{where}"
+
+
+def visible(text: str, *, multiline: bool = False) -> str:
     r"""Return the text with what cannot be seen written out: ``\x1b``, ``\u200d``, ``\n``.
 
-    What a client under test sends ends up on terminals, in CI logs and in XML files; none of it
-    may move a cursor, end a line or be illegal there. ``keep``: characters that stay as they are.
+    What a subject sends ends up on terminals, in CI logs and in files; none of it may move a
+    cursor, turn the direction of reading, end a line or be illegal there.
+
+    Args:
+        multiline: whether line ends and tabs stay.
     """
     if text.isprintable():
         return text
+    if multiline:
+        text = text.replace("\r\n", "\n")
     return "".join(
         char
-        if char.isprintable() or char in keep
+        if char.isprintable() or (multiline and char in "\n\t")
         else char.encode("unicode_escape").decode("ascii")
         for char in text
     )
 
 
-def lines(text: str) -> str:
-    """Return a text of several lines, its line ends plain and the rest visible."""
-    return visible(text.replace("\r\n", "\n"), keep="\n\t")
+# ----------------------------------------------- foreign text, made fit for the place it goes to
+
+
+#: What makes a CI server obey a line of its log: GitHub where a line begins with ``::``, or has
+#: ``##[`` anywhere, Azure Pipelines at ``##vso[``, TeamCity at ``##teamcity[``.
+_COMMAND = re.compile(r"^([^\S\n]*):(?=:\s*[a-zA-Z])|#(?=#\w*\[)", re.MULTILINE)
+_IN_MESSAGE = str.maketrans({"%": "%25", "\n": "%0A"})
+_IN_PROPERTY = str.maketrans({"%": "%25", ":": "%3A", ",": "%2C"})
+_UNSEEN = re.compile(r"[^\n\x20-\x7e]")
+
+
+def for_terminal(text: str, *, multiline: bool = False) -> str:
+    r"""Return text that a terminal shows as it is, and that no CI server takes for a command.
+
+    The first character of a command is written out, as what cannot be seen is: ``\x3a:error``.
+
+    Args:
+        multiline: whether line ends and tabs stay.
+    """
+    shown = visible(text, multiline=multiline)
+    if "::" in shown or "##" in shown:
+        return _COMMAND.sub(_written_out, shown)
+    return shown
+
+
+def _written_out(command: re.Match[str]) -> str:
+    return "\\x23" if command[1] is None else f"{command[1]}\\x3a"
+
+
+def for_annotation(text: str) -> str:
+    """Return text for the message of a GitHub workflow command; its line ends stay."""
+    return for_terminal(text, multiline=True).translate(_IN_MESSAGE)
+
+
+def for_annotation_property(text: str) -> str:
+    """Return text for a property of a GitHub workflow command, such as its title."""
+    return for_terminal(text).translate(_IN_PROPERTY)
+
+
+def for_html(text: str, *, multiline: bool = False) -> str:
+    """Return text for between the tags of a page, and in its attributes."""
+    return escape(visible(text, multiline=multiline))
+
+
+def for_xml(text: str, *, multiline: bool = False) -> str:
+    """Return text that XML can carry; its markup is escaped by whoever writes the XML."""
+    return visible(text, multiline=multiline)
+
+
+def for_json(document: str) -> str:
+    r"""Return a JSON document that holds the same, what cannot be seen as ``\uXXXX``.
+
+    A terminal obeys U+009B as it does ESC, and the encoder leaves that as it is.
+    """
+    return _UNSEEN.sub(
+        lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], document
+    )
+
+
+# ------------------------------------------------------------------------------- laying text out
 
 
 def cells(text: str) -> int:

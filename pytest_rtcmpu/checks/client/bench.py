@@ -205,6 +205,8 @@ class ClientBench(BaseBench[Observation, Scenario]):
 
     def _observe(self, phase: Phase, scenario: Scenario, *, reset: bool = True) -> list[Finding]:
         if self._hung >= MAX_HUNG:
+            why = f"this case was not run, for the client had hung {MAX_HUNG} times"
+            self._leave_out(phase, scenario, why)
             return []
         if reset:
             self._endpoint.reset()

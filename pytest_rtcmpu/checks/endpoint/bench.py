@@ -28,12 +28,16 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
 )
 from pytest_rtcmpu.client import Client, Envelope
 from pytest_rtcmpu.contract import Contract
-from pytest_rtcmpu.errors import TransportError
+from pytest_rtcmpu.errors import ReplyTooLarge, TransportError, TransportTimeout
 from pytest_rtcmpu.strategies.envelope_defects import changed
 from pytest_rtcmpu.strategies.plain import plain, to_pairs
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
+
+#: Replies in a row that are too late or too large to be read, after which a run ends.
+MAX_UNREAD = 3
+_UNREAD = (TransportTimeout, ReplyTooLarge)
 
 #: How a step's names and values travel (``Step.wire``), where not by S2 111551's encoding.
 _ENCODERS: Mapping[str, Callable[[str], str]] = {
@@ -84,6 +88,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         self._request_ids: set[str] = set()
         self._started: set[tuple[str, str]] = set()
         self._reached = False
+        #: How many replies in a row could not be read.
+        self.unread = 0
 
     def close(self) -> None:
         """Close the connections."""
@@ -154,15 +160,29 @@ class EndpointBench(BaseBench[Observation, Scenario]):
     def _redact(self, text: str) -> str:
         return redact_all(text, self._credentials)
 
-    def _send(self, step: Step, request: Request) -> tuple[ReadReply | None, str]:
+    def _send(self, step: Step, request: Request) -> ReadReply | TransportError:
         try:
             response = self._clients[step.signature].exchange(request)
         except TransportError as error:
-            if not self._reached:
-                raise CannotRun(f"the endpoint cannot be reached: {error}") from None
-            return None, f"no reply: {error}"
+            return self._note_failure(error)
         self._reached = True
-        return read(response, self.contract.operation(step.operation)), ""
+        self.unread = 0
+        return read(response, self.contract.operation(step.operation))
+
+    def _note_failure(self, error: TransportError) -> TransportError:
+        """Return what came in place of a reply.
+
+        Raises:
+            CannotRun: where none ever came, or too many in a row could not be read.
+        """
+        if not self._reached:
+            raise CannotRun(f"the endpoint cannot be reached: {error}") from None
+        self.unread = self.unread + 1 if isinstance(error, _UNREAD) else 0
+        if self.unread >= MAX_UNREAD:
+            raise CannotRun(
+                f"{MAX_UNREAD} replies in a row could not be read; the last: {error}"
+            ) from None
+        return error
 
     def _observe(self, phase: Phase, scenario: Scenario) -> list[Finding]:
         self.new_names()
@@ -172,6 +192,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         for index in range(len(scenario.steps)):
             steps = scenario.steps[: index + 1]
             found += self._run_step(phase, replace(scenario, steps=steps))
+            if self.unread:
+                break  # nobody knows what the endpoint made of it, and so of what comes after
         return found
 
     def _run_step(self, phase: Phase, scenario: Scenario) -> list[Finding]:
@@ -180,8 +202,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         request = self._prepare(step)
         key = self._key(step)
         existed = key in self._started
-        answer, failure = self._send(step, request)
-        return self._judge_step(phase, scenario, request, answer, failure, existed=existed)
+        answer = self._send(step, request)
+        return self._judge_step(phase, scenario, request, answer, existed=existed)
 
     def _follow(self, step: Step) -> None:
         """Keep account of the tasks that exist."""
@@ -200,14 +222,17 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         phase: Phase,
         scenario: Scenario,
         request: Request,
-        answer: ReadReply | None,
-        failure: str,
+        came: ReadReply | TransportError,
         *,
         existed: bool,
         winners: int | None = None,
         losers: tuple[str, ...] = (),
+        unread: TransportError | None = None,
     ) -> list[Finding]:
         step = scenario.steps[-1]
+        answer = None if isinstance(came, TransportError) else came
+        error = came if isinstance(came, TransportError) else unread
+        failure = f"no reply: {error}" if error else ""
         request_id = answer.request_id if answer else None
         observation = Observation(
             step=step,
@@ -219,10 +244,11 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             existed=existed,
             winners=winners,
             losers=losers,
+            unread=isinstance(error, _UNREAD),
         )
         if request_id is not None:
             self._request_ids.add(request_id)
-        if answer is not None and answer.code is None:
+        if answer is None or answer.code is None:  # what was not answered may have been done
             self._follow(step)
         return self._judge(
             phase,
@@ -246,23 +272,30 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             self.new_names()
             step = scenario.steps[-1]
             requests = [self._prepare(step) for _ in range(RACERS)]
-            responses = race(self._clients[step.signature].endpoint, requests, self.settings)
+            client = self._clients[step.signature]
+            responses = race(client.endpoint, requests, self.settings, client.max_reply)
             view = self.contract.operation(step.operation)
             answers = [read(r, view) for r in responses if isinstance(r, Response)]
-            failures = [r for r in responses if isinstance(r, str)]
-            if not answers and not self._reached:
-                raise CannotRun(f"the endpoint cannot be reached: {failures[0]}")
+            failures = [r for r in responses if isinstance(r, TransportError)]
+            unread = next((r for r in failures if isinstance(r, _UNREAD)), None)
+            if answers:
+                self.unread = 0
+            else:
+                self._note_failure(unread or failures[0])
             winners = sum(answer.success for answer in answers)
-            losers = (*(a.shown() for a in answers if not a.success), *failures)
+            losers = (
+                *(a.shown() for a in answers if not a.success),
+                *(f"no reply: {r}" for r in failures if not isinstance(r, _UNREAD)),
+            )
             found += self._judge_step(
                 phase,
                 scenario,
                 requests[0],
-                answers[0] if answers else None,
-                failures[0] if failures else "",
+                answers[0] if answers else unread or failures[0],
                 existed=False,
                 winners=winners,
                 losers=losers,
+                unread=unread,
             )
         return found
 

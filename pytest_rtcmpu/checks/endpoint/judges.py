@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from pytest_rtcmpu import rules, wire
-from pytest_rtcmpu.checks.bench import Breach
+from pytest_rtcmpu.checks.bench import Breach, Judgement, NotJudged
 from pytest_rtcmpu.checks.endpoint.scenarios import Judge, Observation, ReadReply, Step
 from pytest_rtcmpu.checks.nearest import absent
 from pytest_rtcmpu.contract import ErrorRow
@@ -23,10 +23,12 @@ _FIELDS = ("RequestId", "HostId", "Code", "Message")
 def answered_as_expected(clause: str) -> Judge:
     """A step that is about this clause is answered as it must be."""
 
-    def judge(o: Observation) -> Iterable[Breach] | None:
+    def judge(o: Observation) -> Judgement:
         expect = o.step.expect
         if o.winners is not None or clause not in (expect.clause, expect.code_clause):
             return None
+        if o.unread:
+            return NotJudged(o.failure)
         if not expect.codes:
             return _judge_acceptance(o)
         if expect.clause != expect.code_clause:
@@ -136,12 +138,14 @@ def existed_only_then(o: Observation) -> Iterable[Breach] | None:
     return [Breach(expected="another answer: this task was never started", got=o.got)]
 
 
-def one_winner(o: Observation) -> Iterable[Breach] | None:
+def one_winner(o: Observation) -> Judgement:
     """Of simultaneous starts of one task, one succeeds."""
     if o.winners is None:
         return None
     expected = f"1 success, {RACERS - 1} times TaskExisted"
     others = {text for text in o.losers if "TaskExisted" not in text}
+    if o.unread and o.winners <= 1 and not others:
+        return NotJudged(o.failure)
     if o.winners == 1 and not others:
         return []
     got = f"{o.winners} successes" + (f"; others: {sorted(others)[:3]}" if others else "")

@@ -6,18 +6,30 @@ import http.client
 import threading
 from urllib.parse import urlsplit
 
+from pytest_rtcmpu.bounded import MAX_REPLY, TooLarge, Whole, read_reply
 from pytest_rtcmpu.checks.bench import Settings
+from pytest_rtcmpu.errors import ReplyTooLarge, TransportError, TransportTimeout
 from pytest_rtcmpu.values.messages import Request, Response
 
 #: Seconds that any reply may take: no clause is about an endpoint's speed.
 PATIENCE = 20.0
 
 
-def race(url: str, requests: list[Request], settings: Settings) -> list[Response | str]:
+class _Plain(Whole, http.client.HTTPConnection):  # type: ignore[misc]
+    """A connection by http."""
+
+
+class _Secure(Whole, http.client.HTTPSConnection):  # type: ignore[misc]
+    """A connection by https."""
+
+
+def race(
+    url: str, requests: list[Request], settings: Settings, max_reply: int = MAX_REPLY
+) -> list[Response | TransportError]:
     """Send requests at the same time, each over a connection of its own that is open already."""
     parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    results: list[Response | str] = ["not sent"] * len(requests)
+    kind = _Secure if parts.scheme == "https" else _Plain
+    results: list[Response | TransportError] = [TransportError("not sent")] * len(requests)
     # Half of them may fail to connect and must not leave the others waiting for ever.
     together = threading.Barrier(len(requests), timeout=max(settings.timeout, PATIENCE))
 
@@ -33,9 +45,13 @@ def race(url: str, requests: list[Request], settings: Settings) -> list[Response
             )
             reply = connection.getresponse()
             headers = tuple(reply.getheaders())
-            results[index] = Response(status=reply.status, headers=headers, body=reply.read())
+            body = read_reply(reply, max_reply)
+            results[index] = Response(status=reply.status, headers=headers, body=body)
+        except TooLarge as error:
+            results[index] = ReplyTooLarge(str(error))
         except (OSError, http.client.HTTPException, threading.BrokenBarrierError) as error:
-            results[index] = f"no reply: {type(error).__name__}: {error}"
+            kind_of = TransportTimeout if isinstance(error, TimeoutError) else TransportError
+            results[index] = kind_of(f"{type(error).__name__}: {error}")
         finally:
             connection.close()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from pytest_rtcmpu import wire
+from pytest_rtcmpu.bounded import NotInCoding, TooLarge, decompress
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import Judgement
 from pytest_rtcmpu.contract import Contract
@@ -140,7 +140,11 @@ class ReadReply:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One step, and what answered it; ``failure`` where nothing did."""
+    """One step, and what answered it; ``failure`` where nothing did.
+
+    unread: whether a reply may have come that was too late or too large to be read: no clause is
+        about an endpoint's speed or a reply's size, so nothing is proven by it.
+    """
 
     step: Step
     answer: ReadReply | None
@@ -153,6 +157,7 @@ class Observation:
     #: How many of several simultaneous starts succeeded, and how else the others were answered.
     winners: int | None = None
     losers: tuple[str, ...] = ()
+    unread: bool = False
 
     @property
     def got(self) -> str:
@@ -188,11 +193,10 @@ _TRAILING_COMMA = re.compile(rb",\s*(\}\s*)$")
 
 def _decompress(response: Response) -> bytes:
     """The body as it was before it was compressed, where a client has not done so already."""
-    with suppress(zlib.error):
-        if response.body[:2] == b"\x1f\x8b":
-            return zlib.decompress(response.body, wbits=31)
-        if (response.header("content-encoding") or "").strip().lower() == "deflate":
-            return zlib.decompress(response.body)
+    is_gzip = response.body[:2] == b"\x1f\x8b"
+    with suppress(NotInCoding, TooLarge):
+        if is_gzip or (response.header("content-encoding") or "").strip().lower() == "deflate":
+            return decompress(response.body, "gzip" if is_gzip else "deflate")
     return response.body
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.checks.testees.guard import Group
 from pytest_rtcmpu.checks.testees.protocol import (
     Outcome,
     PlainCredentials,
@@ -33,6 +34,7 @@ from pytest_rtcmpu.checks.testees.protocol import (
 )
 from pytest_rtcmpu.mock import environment
 from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.text import system_error, visible
 
 if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
@@ -43,6 +45,8 @@ LONGEST_LINE = 1024 * 1024
 _UNREAD_LINES = 100
 _TAIL_BYTES = 64 * 1024
 _TAIL_LINES = 20
+#: Seconds in which a process whose stdout has ended is seen to end: it ends with it, or not at all.
+_LAST_SECONDS = 1.0
 
 
 class CommandTestee:
@@ -71,7 +75,7 @@ class CommandTestee:
         self._startup = startup
         self._process: _Process | None = None
         self._last_id = 0
-        self._has_answered = False
+        self._is_startable = False
         self._given: set[Credentials] = set()
 
     def start(
@@ -94,13 +98,16 @@ class CommandTestee:
         seconds = time.monotonic() - began
         outcome = answer if isinstance(answer, Outcome) else _read(answer, self._last_id)
         if outcome.kind in ("request_id", "error"):
-            self._has_answered = True
+            self._is_startable = True
             return finished(outcome, self._given, seconds=seconds)
         self._process = None
-        how = process.end(self._grace) if outcome.kind == "died" else process.kill()
+        how = process.end(_LAST_SECONDS) if outcome.kind == "died" else process.kill()
+        if outcome.kind == "died" and process.was_killed:
+            # Silent for good, and no end of it: not to be waited for once more at every start.
+            outcome = replace(outcome, kind="hung")
         message = "\n".join(filter(None, (outcome.message or how, process.stderr_tail())))
         outcome = finished(replace(outcome, message=message), self._given, seconds=seconds)
-        if outcome.kind == "died" and not self._has_answered:
+        if outcome.kind == "died" and not self._is_startable:
             self._expect_startable(outcome.message)
         return outcome
 
@@ -114,7 +121,10 @@ class CommandTestee:
         try:
             return _Process(self._argv, self._cwd)
         except OSError as error:
-            raise CannotRun(f"{self.target}: cannot be started: {error}") from error
+            why = system_error(error)
+            raise CannotRun(f"{visible(self.target)}: cannot be started: {why}") from error
+        except ValueError as error:  # a NUL in an argument
+            raise CannotRun(f"{visible(self.target)}: cannot be started: {error}") from error
 
     def _expect_startable(self, why: str) -> None:
         """Raise CannotRun when the command fails even when its input ends at once."""
@@ -122,22 +132,28 @@ class CommandTestee:
         process.end(self._grace + self._startup)
         if process.failed:
             raise CannotRun(f"{self.target}: fails before it is asked anything: {why}")
+        self._is_startable = True
 
 
 class _Process:
     """A running testee. Threads read its pipes all the time, so that it never blocks on them."""
 
     def __init__(self, argv: Sequence[str], cwd: str | Path | None) -> None:
-        self._popen = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=environment.leading_nowhere(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # what it starts ends with it, and Ctrl-C is not for it
-        )
-        self._killed = False
+        self._group = Group()
+        try:
+            self._popen = self._group.start(
+                argv,
+                cwd=cwd,
+                env=environment.leading_nowhere(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except BaseException:
+            self._group.kill()
+            raise
+        #: Whether it had to be ended.
+        self.was_killed = False
         #: What came; last, that nothing more will.
         self._lines: queue.SimpleQueue[bytes | Outcome] = queue.SimpleQueue()
         self._stderr = b""
@@ -168,16 +184,14 @@ class _Process:
 
     def kill(self) -> str:
         """Kill it and everything it started, and return how it ended."""
-        self._killed = self._popen.poll() is None
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
-        self._popen.kill()
+        self.was_killed = self._popen.poll() is None
+        self._group.kill()
+        self._popen.kill()  # for one that has left its group
         self._popen.wait()
         _thread(self._close_stdin)
         for thread in self._threads:
             thread.join(1.0)  # longer only when a process that left the group holds a pipe
-        if self._killed:
+        if self.was_killed:
             return "its stdout ended, it itself did not; killed"
         status = self._popen.returncode
         return f"exited with status {status}" if status >= 0 else f"ended by {_signal(-status)}"
@@ -185,7 +199,7 @@ class _Process:
     @property
     def failed(self) -> bool:
         """Whether it ended by itself, and not well."""
-        return not self._killed and self._popen.returncode != 0
+        return not self.was_killed and self._popen.returncode != 0
 
     def stderr_tail(self) -> str:
         """Return the last lines of its stderr, with a heading; nothing when there are none."""

@@ -19,10 +19,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.checks.testees import exits
 from pytest_rtcmpu.contract import load
+from pytest_rtcmpu.mock import openings
 from pytest_rtcmpu.mock.door import sealed
+from pytest_rtcmpu.mock.openings import Opening
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.redaction import redact_everywhere
 from pytest_rtcmpu.values.text import near
@@ -41,7 +45,7 @@ class Outcome:
     Attributes:
         kind: ``request_id`` – it says that the task started; ``error`` – it says that it did not;
             ``garbage`` – it said something else; ``died`` – it ended; ``hung`` – it said nothing
-            within the timeout and the grace that follows.
+            within the timeout and the grace that follows, or can say nothing more and stays.
         request_id: the one it returned, or the error's.
         code: the error's Code; ``None`` for an error without one.
         message: the error's message; otherwise what the garbage was, how it died, its stderr's
@@ -158,6 +162,8 @@ class CallableTestee:
         _expect_callable(function, self.target)
         self._function = function
         self.operations = _operations(function)
+        #: Those that are not forgotten: the last one, and those with threads left over.
+        self._calls: WeakSet[Opening] = WeakSet()
 
     def start(
         self,
@@ -174,20 +180,26 @@ class CallableTestee:
 
         def call() -> None:
             try:
-                answers.put(
-                    called(self._function, given, endpoint, plain(credentials), timeout, operation)
-                )
+                with exits.refused():
+                    made = called(
+                        self._function, given, endpoint, plain(credentials), timeout, operation
+                    )
+                answers.put(made)
             except BaseException as error:
                 answers.put(Outcome(kind="died", message=_text(error)))
 
         began = time.monotonic()
         with sealed(load().service.host, meant=_address(endpoint)) as elsewhere:
+            self._calls.add(openings.current())
             threading.Thread(target=call, name=f"rtcmpu {self.target}", daemon=True).start()
             try:
                 outcome = answers.get(timeout=timeout + self.grace)
             except queue.Empty:
                 waited = f"no answer within {timeout:g} s and {self.grace:g} s of grace"
                 outcome = Outcome(kind="hung", message=waited)
+            if did := exits.attempt(self._calls):
+                # In a thread of its own perhaps, or caught: what it says of it counts for nothing.
+                outcome = Outcome(kind="hung" if outcome.kind == "hung" else "died", message=did)
         outcome = replace(outcome, elsewhere=tuple(elsewhere))
         return finished(outcome, [credentials], seconds=time.monotonic() - began)
 
@@ -243,7 +255,8 @@ def load_callable(name: str) -> CallableTestee:
 
 def _import(module_name: str, name: str) -> Any:
     try:
-        return importlib.import_module(module_name)
+        with exits.refused():
+            return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and f"{module_name}.".startswith(f"{error.name}."):
             hint = "; name the module, not its file" if module_name.endswith(".py") else ""

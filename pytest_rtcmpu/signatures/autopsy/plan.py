@@ -14,9 +14,7 @@ from pytest_rtcmpu.signatures.autopsy.encoders import AS_IS, RIGHT, Encoder
 from pytest_rtcmpu.signatures.verify import Authorization, Pair
 from pytest_rtcmpu.values.credentials import REDACTED, Secret
 from pytest_rtcmpu.values.messages import Request
-
-#: What is carried in the open but must not be shown, in lower case.
-SENSITIVE = frozenset({"securitytoken", "x-acs-security-token"})
+from pytest_rtcmpu.values.redaction import is_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ def joined(pair: Pair) -> str:
 
 def show(name: str, value: str) -> str:
     """Return a value as a sentence may hold it."""
-    return repr(REDACTED if name.lower() in SENSITIVE else value)
+    return repr(REDACTED if is_secret(name) else value)
 
 
 class _Pieces(dict[Pair, str]):

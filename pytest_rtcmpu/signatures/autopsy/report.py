@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from pytest_rtcmpu.contract import SignatureKind
-from pytest_rtcmpu.signatures.autopsy.plan import SENSITIVE, Cause, Evidence, Signing, joined
+from pytest_rtcmpu.signatures.autopsy.plan import Cause, Evidence, Signing, joined
 from pytest_rtcmpu.signatures.verify import Objection, Pair
+from pytest_rtcmpu.values.redaction import is_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,7 @@ def make_causes(
 
 def _hidden(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
     return tuple(
-        (name, "REDACTED" if unquote(name).lower() in SENSITIVE and value else value)
-        for name, value in pairs
+        (name, "REDACTED" if is_secret(unquote(name)) and value else value) for name, value in pairs
     )
 
 

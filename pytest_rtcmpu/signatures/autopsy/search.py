@@ -13,16 +13,14 @@ clock. No secret and no security token appears in what it returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 
 from pytest_rtcmpu.contract import SignatureKind
 from pytest_rtcmpu.signatures.autopsy.encoding import Encoding
 from pytest_rtcmpu.signatures.autopsy.mistakes import MISTAKES
 from pytest_rtcmpu.signatures.autopsy.plan import (
-    SENSITIVE,
     Cause,
     Evidence,
     Found,
@@ -45,7 +43,7 @@ from pytest_rtcmpu.signatures.verify import (
 )
 from pytest_rtcmpu.values.credentials import Secret
 from pytest_rtcmpu.values.messages import Request
-from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.redaction import redact_everywhere, tokens_of
 
 Step = Mistake | Encoding
 Causes = Callable[[], tuple[Cause, ...]]
@@ -330,7 +328,8 @@ def autopsy(
         authorization=authorization,
         candidates=candidates or {},
     )
-    secrets = [secret, *(other for _, other in other_secrets), *_tokens(case)]
+    tokens = tokens_of(request, (*case.pairs, *case.query, *case.form))
+    secrets = [secret, *(other for _, other in other_secrets), *tokens]
     hide = partial(redact_everywhere, secrets=secrets)
     plan = case.plan()
     if kind == "1.0":
@@ -362,8 +361,3 @@ def autopsy(
         tuple(replace(cause, text=hide(cause.text)) for cause in causes),
         tuple(replace(stage, value=hide(stage.value)) for stage in shown),
     )
-
-
-def _tokens(case: Evidence) -> Iterator[Secret]:
-    named = chain(case.pairs, case.query, case.form, case.request.headers)
-    return (Secret(value.strip()) for name, value in named if name.lower() in SENSITIVE)

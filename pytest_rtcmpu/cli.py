@@ -118,6 +118,15 @@ def _check(arguments: list[str]) -> int:
     parser.add_argument(
         "--clause", action="append", default=[], metavar="GLOB", help="only these; repeatable"
     )
+    _add_edition(parser)
+    parser.add_argument(
+        "--operation",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="check these operations, such as StopMPUTask; repeatable. Of a client StartMPUTask and "
+        "those that it says it can, of an endpoint those that it shows to know, by default",
+    )
     parser.add_argument("--strict", action="store_true", help="breaches of readings fail too")
     parser.add_argument(
         "--max-examples",
@@ -160,6 +169,8 @@ def _check(arguments: list[str]) -> int:
         max_examples=given.max_examples,
         seed=seed,
         timeout=given.timeout,
+        operations=tuple(given.operation),
+        edition=given.edition,
     )
     targets = _select(_targets(given.target, command), settings)
     known = known_failures.read(given.known_failures) if given.known_failures else ()
@@ -171,7 +182,7 @@ def _check(arguments: list[str]) -> int:
         """Return the run as it stands, the targets that are left with a note."""
         left = (_not_run(target, rest) for target in targets[len(subjects) :])
         return Run(
-            edition=_contract.DEFAULT_EDITION,
+            edition=settings.edition,
             seed=seed,
             strict=given.strict,
             phases=settings.phases,
@@ -182,8 +193,9 @@ def _check(arguments: list[str]) -> int:
     _conclude(so_far(rest="not begun"), known).unfinished().write(given.report)
     try:
         for target in targets:
-            with target.bench(settings, credentials) as bench, _Progress(target) as progress:
-                subjects.append(run_bench(bench, settings, progress=progress))
+            own = target.settled(settings)
+            with target.bench(own, credentials) as bench, _Progress(target) as progress:
+                subjects.append(run_bench(bench, own, progress=progress))
             if not subjects[-1].complete:
                 break
     except CannotRun as error:
@@ -222,7 +234,13 @@ def _tell(
         for subject, target in zip(run.subjects, targets, strict=True)
         for path in case_files.save(
             given.save_cases,
-            case_files.cases(subject, target, seed=run.seed, node=case_files.node_id(target)),
+            case_files.cases(
+                subject,
+                target,
+                seed=run.seed,
+                node=case_files.node_id(target),
+                edition=run.edition,
+            ),
         )
     ]
     if saved:
@@ -265,7 +283,9 @@ def _select(targets: tuple[Target, ...], settings: Settings) -> tuple[Target, ..
     from pytest_rtcmpu.checks.run import planned
     from pytest_rtcmpu.checks.testees.targets import OWN
 
-    selected = tuple(target for target in targets if planned(target.subject, settings))
+    selected = tuple(
+        target for target in targets if planned(target.subject, target.settled(settings))
+    )
     if not selected or (selected != targets and targets != OWN):
         raise CannotRun(f"nothing is selected for {targets[0].subject}s: zero checks is no success")
     for target in selected:
@@ -335,6 +355,9 @@ def _replay(arguments: list[str]) -> int:
         help="run what the file names, wherever the file comes from, without asking",
     )
     parser.add_argument("--timeout", type=_seconds, default=Settings().timeout, metavar="SECONDS")
+    parser.add_argument(
+        "--edition", choices=_contract.editions(), help="another than the case was found by"
+    )
     before, command = _split(arguments)
     given = parser.parse_args(before)
     case = case_files.read(given.file)
@@ -344,7 +367,8 @@ def _replay(arguments: list[str]) -> int:
         *_, target = _targets([target.subject, *names], command)
     else:
         _agree(given.file, target, trusted=given.yes or case_files.is_own(given.file))
-    settings = Settings(seed=case.seed, timeout=given.timeout)
+    edition = given.edition or case.edition
+    settings = target.settled(Settings(seed=case.seed, timeout=given.timeout, edition=edition))
     with target.bench(settings, credentials_from(os.environ)) as bench:
         findings = bench.replay(case.request)
         if not findings and not bench.result("documented", case.clause).exercised:
@@ -357,11 +381,16 @@ def _replay(arguments: list[str]) -> int:
         option = shlex.quote(f"{target.option}={target.name}")
         _quote(
             f"pytest node: {case.test}\n"
-            f"with: pytest {option} --rtcmpu-phase={case.phase} --rtcmpu-clause={case.clause}"
+            f"with: pytest {option}{_edition_option(edition)} --rtcmpu-phase={case.phase} "
+            f"--rtcmpu-clause={case.clause}"
         )
     else:
         _quote(f"pytest node: {case.test}")
     return BROKEN if findings else HELD
+
+
+def _edition_option(edition: str) -> str:
+    return "" if edition == _contract.DEFAULT_EDITION else f" --rtcmpu-edition={edition}"
 
 
 #: What a file makes happen, by the kind of target that it names.
@@ -407,7 +436,9 @@ def _explain(arguments: list[str]) -> int:
         description="Say what a Code, a clause or a silence means, where it stands, what to do.",
     )
     parser.add_argument("name", help="such as TaskExisted, media-encode.zero or silence.rtmps")
-    _say(explain(parser.parse_args(arguments).name, _contract.load()))
+    _add_edition(parser)
+    given = parser.parse_args(arguments)
+    _say(explain(given.name, _contract.load(given.edition)))
     return HELD
 
 
@@ -418,8 +449,10 @@ def _print_contract(arguments: list[str]) -> int:
         prog="rtcmpu contract", description="Print the whole contract, with every source."
     )
     parser.add_argument("--format", choices=("markdown", "json"), default="markdown")
-    contract = _contract.load()
-    if parser.parse_args(arguments).format == "json":
+    _add_edition(parser)
+    given = parser.parse_args(arguments)
+    contract = _contract.load(given.edition)
+    if given.format == "json":
         _say(json.dumps(as_json(contract), ensure_ascii=False, indent=2))
     else:
         _say(as_markdown(contract))
@@ -474,6 +507,16 @@ def _say(text: str) -> None:
 
 def _complain(text: str) -> None:
     print(for_terminal(text, multiline=True), file=sys.stderr, flush=True)
+
+
+def _add_edition(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Let an edition of the documentation be chosen."""
+    parser.add_argument(
+        "--edition",
+        choices=_contract.editions(),
+        default=default or _contract.DEFAULT_EDITION,
+        help="the edition of the documentation to hold to (%(default)s)",
+    )
 
 
 def _phases(text: str) -> tuple[Phase, ...]:

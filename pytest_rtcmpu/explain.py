@@ -7,7 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pytest_rtcmpu.contract import Clause, Contract, ContractError, ErrorRow, Parameter, Silence
+from pytest_rtcmpu.contract import (
+    Clause,
+    Contract,
+    ContractError,
+    ErrorRow,
+    Parameter,
+    Quantity,
+    Relation,
+    ReplyField,
+    Silence,
+)
+from pytest_rtcmpu.contract.derived import length, limits
 
 
 def explain(name: str, contract: Contract) -> str:
@@ -21,8 +32,8 @@ def explain(name: str, contract: Contract) -> str:
     wanted = name.casefold()
     rows = [r for r in contract.errors if wanted in (r.code.casefold(), (r.id or "").casefold())]
     parts = [_error(row, contract) for row in rows]
-    parts += [_clause(c, contract) for c in contract.clauses if c.id.casefold() == wanted]
-    parts += [_silence(s, contract) for s in contract.silences if s.id.casefold() == wanted]
+    parts += [_clause(c, contract) for c in contract.all_clauses if c.id.casefold() == wanted]
+    parts += [_silence(s, contract) for s in all_silences(contract) if s.id.casefold() == wanted]
     if not parts:
         known = {each.casefold(): each for each in _names(contract)}
         near = [known[each] for each in difflib.get_close_matches(wanted, known, n=5, cutoff=0.5)]
@@ -33,14 +44,21 @@ def explain(name: str, contract: Contract) -> str:
     return "\n\n".join(dict.fromkeys(parts))
 
 
+def all_silences(contract: Contract) -> Iterator[Silence]:
+    """Yield the silences of every operation, the shared ones first."""
+    yield from contract.shared_silences
+    for operation in contract.operations.values():
+        yield from operation.silences
+
+
 def _names(contract: Contract) -> Iterator[str]:
     yield from (row.code for row in contract.errors)
-    yield from (clause.id for clause in contract.clauses)
-    yield from (silence.id for silence in contract.silences)
+    yield from (clause.id for clause in contract.all_clauses)
+    yield from (silence.id for silence in all_silences(contract))
 
 
 def _error(row: ErrorRow, contract: Contract) -> str:
-    breaches = [c.id for c in contract.clauses if row.code in c.codes]
+    breaches = [c.id for c in contract.all_clauses if row.code in c.codes]
     return _block(
         f"{row.code} (HTTP {row.http_status}{f', {row.id}' if row.id else ''})",
         {
@@ -137,7 +155,8 @@ def as_markdown(contract: Contract) -> str:
 def _markdown(contract: Contract) -> Iterator[str]:
     service = contract.service
     yield from (f"# {contract.title}", "")
-    yield f"Edition `{contract.edition}`: `{service.action}` at `{service.host}`."
+    names = ", ".join(f"`{name}`" for name in contract.operations)
+    yield f"Edition `{contract.edition}`: {names} at `{service.host}`."
     yield from ("", "## Sources", "")
     yield from _table(("id", "title"), ((s.id, s.title) for s in contract.sources))
     yield from ("", "## Levels", "")
@@ -153,11 +172,25 @@ def _markdown(contract: Contract) -> Iterator[str]:
             for p in contract.common_parameters
         ),
     )
-    yield from ("", "## Parameters", "")
-    yield from _table(
-        ("parameter", "type", "required", "values", "meaning", "level", "source"),
-        (row for p in contract.parameters for row in _parameters(p, contract)),
-    )
+    for operation in contract.operations.values():
+        yield from ("", f"## {operation.name}", "", f"{operation.text} Source: {operation.source}.")
+        yield from ("", "### Parameters", "")
+        yield from _table(
+            ("parameter", "type", "required", "values", "meaning", "level", "source"),
+            (row for p in operation.parameters for row in _parameters(p, contract)),
+        )
+        if operation.reply:
+            yield from ("", "### Reply, beside RequestId", "")
+            yield from _table(
+                ("field", "type", "values", "meaning", "level", "source"),
+                (row for each in operation.reply for row in _reply(each)),
+            )
+        if operation.relations:
+            yield from ("", "### Relations", "")
+            yield from _table(
+                ("relation", "of", "to", "a breach is"),
+                (_relation(each) for each in operation.relations),
+            )
     yield from ("", "## Layouts", "")
     yield from _table(("layout", "panes"), contract.layouts.items())
     yield from ("", "## Errors", "")
@@ -192,22 +225,22 @@ def _markdown(contract: Contract) -> Iterator[str]:
                 c.source,
                 c.why or "",
             )
-            for c in contract.clauses
+            for c in contract.all_clauses
         ),
     )
     yield from ("", "## What the sources leave open", "")
     yield from _table(
         ("silence", "meaning", "source"),
-        ((f"`{s.id}`", s.text, s.source) for s in contract.silences),
+        ((f"`{s.id}`", s.text, s.source) for s in all_silences(contract)),
     )
 
 
-def _parameters(p: Parameter, contract: Contract, prefix: str = "") -> Iterator[tuple[object, ...]]:
-    name = f"{prefix}{p.name}"
+def _parameters(p: Parameter, contract: Contract) -> Iterator[tuple[object, ...]]:
     required = "yes" if p.required else "no"
-    yield f"`{name}`", p.kind, required, _values(p, contract), p.text, p.level, p.source
+    kind = f"list of {p.kind}" if p.items else p.kind
+    yield f"`{p.path}`", kind, required, _values(p, contract), p.text, p.level, p.source
     for part in p.fields:
-        yield from _parameters(part, contract, f"{name}.")
+        yield from _parameters(part, contract)
 
 
 def _values(p: Parameter, contract: Contract) -> str:
@@ -215,9 +248,35 @@ def _values(p: Parameter, contract: Contract) -> str:
         return ", ".join(f"`{row.value}`" for row in p.values)
     if p.values_from == "layouts":
         return ", ".join(f"`{layout}`" for layout in contract.layouts)
-    if p.minimum is not None and p.maximum is not None:
-        return f"{p.minimum} to {p.maximum}"
+    if (p.minimum, p.maximum) != (None, None):
+        return limits(p)
+    if p.alphabet is not None or p.maximum_bytes is not None or p.maximum_characters is not None:
+        return ", ".join(filter(None, (p.alphabet, length(p))))
     return ", ".join(f"`{scheme}://`" for scheme in p.schemes)
+
+
+def _reply(each: ReplyField, prefix: str = "") -> Iterator[tuple[object, ...]]:
+    name = f"{prefix}{each.name}"
+    values = ", ".join(f"`{row.value}` {row.name}" for row in each.values)
+    yield f"`{name}`", each.kind, values, each.text, each.level, each.source
+    for part in each.fields:
+        yield from _reply(part, f"{name}.")
+
+
+def _relation(relation: Relation) -> tuple[str, ...]:
+    def side(quantity: Quantity | None, values: tuple[str, ...]) -> str:
+        if quantity is None:
+            return ""
+        named = " ".join(filter(None, (quantity.path, quantity.attribute)))
+        return f"`{named}`" + (f" = {' or '.join(values)}" if values else "")
+
+    strict = ", strictly" if relation.strict else ""
+    return (
+        f"{relation.sort}{strict} (`{relation.id}`)",
+        side(relation.left, relation.values),
+        side(relation.right, relation.when),
+        "refused" if relation.verdict == "refuse" else "noted",
+    )
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[Iterable[object]]) -> Iterator[str]:

@@ -18,30 +18,32 @@ from pytest_rtcmpu.contract import Contract, ContractError, parse
 
 PACKAGE = Path(pytest_rtcmpu.__file__).parent
 TEXT = edition_text()
+OP = "operations.StartMPUTask."
 
 #: What is written wrongly: what stands in the file, what is put there, and what is said of it.
 MISTAKES = {
     "kind": (
         'name = "MediaEncode"\nkind = "integer"',
         'name = "MediaEncode"\nkind = "intger"',
-        "operations.StartMPUTask.parameters[4: MediaEncode].kind: expected one of string, integer, "
+        OP + "parameters[4: MediaEncode].kind: expected one of string, integer, "
         "long, float, boolean, url, struct, got 'intger'; did you mean integer",
     ),
     "kind of a field": (
         'name = "SourceType"\nkind = "string"',
         'name = "SourceType"\nkind = "strnig"',
-        "operations.StartMPUTask.parameters[7: UserPanes].fields[2: SourceType].kind: expected one of",
+        OP + "parameters[7: UserPanes].fields[2: SourceType].kind: expected one of",
     ),
     "key": (
         'name = "StreamURL"\nkind',
         'name = "StreamURL"\nrequried = 1\nkind',
-        "operations.StartMPUTask.parameters[8: StreamURL].requried: expected a known key, got 'requried'; "
+        OP + "parameters[8: StreamURL].requried: expected a known key, got 'requried'; "
         "did you mean required",
     ),
     "key of generate": (
         'app/stream", odd = true }',
         'app/stream", odds = true }',
-        "operations.StartMPUTask.parameters[8: StreamURL].generate.odds: expected a known key, got 'odds'; did you mean",
+        OP
+        + "parameters[8: StreamURL].generate.odds: expected a known key, got 'odds'; did you mean",
     ),
     "key of a clause": (
         'rule = "method"',
@@ -56,14 +58,13 @@ MISTAKES = {
     "missing key": (
         'name = "ChannelId"\nkind = "string"\nrequired = true\nsource = "S1"',
         'name = "ChannelId"\nrequired = true\nsource = "S1"',
-        "operations.StartMPUTask.parameters[1: ChannelId].kind: expected one of string, integer",
+        OP + "parameters[1: ChannelId].kind: expected one of string, integer",
     ),
     "missing edition": ('edition = "2019-05"', "", "edition: expected such a section, got nothing"),
     "type": (
         "minimum = 0\nmaximum = 16777215",
         'minimum = "0"\nmaximum = 16777215',
-        "operations.StartMPUTask.parameters[5: BackgroundColor].minimum: expected a number or null, "
-        "got '0'",
+        OP + "parameters[5: BackgroundColor].minimum: expected a number or null, got '0'",
     ),
     "a section's type": (
         'edition = "2019-05"',
@@ -73,7 +74,7 @@ MISTAKES = {
     "range": (
         "minimum = 0\nmaximum = 15",
         "minimum = 16\nmaximum = 15",
-        "operations.StartMPUTask.parameters.UserPanes.PaneId.maximum: expected at least the minimum 16, got 15",
+        OP + "parameters.UserPanes.PaneId.maximum: expected at least the minimum 16, got 15",
     ),
     "level of the service": (
         'level = "companion"\nhost',
@@ -83,7 +84,7 @@ MISTAKES = {
     "source": (
         'source = "S1"\nlevel = "documented"\ntext = "The channel\'s id."',
         'source = "S9"\nlevel = "documented"\ntext = "The channel\'s id."',
-        "operations.StartMPUTask.parameters.ChannelId.source: expected a source, got 'S9'; did you mean",
+        OP + "parameters.ChannelId.source: expected a source, got 'S9'; did you mean",
     ),
     "source of an error table": (
         '[errors.gateway]\nsource = "S3"',
@@ -110,7 +111,7 @@ MISTAKES = {
     "rule of another kind": (
         'parameter = "BackgroundColor"\nrule = "range"',
         'parameter = "BackgroundColor"\nrule = "known"',
-        "operations.StartMPUTask.clauses.background-color.range.rule: expected a rule that is judged "
+        OP + "clauses.background-color.range.rule: expected a rule that is judged "
         "of BackgroundColor: complete, exists, integer, range, required, zero, got 'known'",
     ),
     "rule that nobody answers for": (
@@ -121,101 +122,99 @@ MISTAKES = {
     "parameter of a clause": (
         'parameter = "UserPanes.PaneId"\nrule = "range"',
         'parameter = "UserPanes.PaneID"\nrule = "range"',
-        "operations.StartMPUTask.clauses.user-panes.pane-id.range.parameter: expected a parameter, got 'UserPanes.PaneID'; "
+        OP
+        + "clauses.user-panes.pane-id.range.parameter: expected a parameter, got 'UserPanes.PaneID'; "
         "did you mean UserPanes.PaneId",
     ),
     "enumeration without rows": (
         'rows = [{ value = "camera" }, { value = "shareScreen" }]',
         "rows = []",
-        "operations.StartMPUTask.enums.UserPanes.SourceType.rows: expected a row, got nothing",
+        OP + "enums.UserPanes.SourceType.rows: expected a row, got nothing",
     ),
     "enumeration of nobody": (
         "[operations.StartMPUTask.enums.MediaEncode]",
         "[operations.StartMPUTask.enums.MediaEncodes]",
-        "operations.StartMPUTask.enums.MediaEncodes: expected the full name of a parameter, got "
+        OP + "enums.MediaEncodes: expected the full name of a parameter, got "
         "'MediaEncodes'; did you mean MediaEncode",
     ),
     "value of another kind": (
         "{ value = 20, name",
         '{ value = "20", name',
-        "operations.StartMPUTask.enums.MediaEncode.rows[3].value: expected a value of a integer, got "
-        "'20'",
+        OP + "enums.MediaEncode.rows[3].value: expected a value of a integer, got '20'",
     ),
     "key of another kind": (
         'name = "ChannelId"\nkind = "string"\nrequired = true\nsource = "S1"',
         'name = "ChannelId"\nkind = "string"\nminimum = 1\nrequired = true\nsource = "S1"',
-        "operations.StartMPUTask.parameters.ChannelId.minimum: expected none of a string, got 1.0",
+        OP + "parameters.ChannelId.minimum: expected none of a string, got 1.0",
     ),
     "excluded end that is none": (
         "minimum = 0\nmaximum = 15",
         'minimum = 0\nexcludes = ["maximum"]',
-        "operations.StartMPUTask.parameters.UserPanes.PaneId.excludes: expected a maximum to exclude",
+        OP + "parameters.UserPanes.PaneId.excludes: expected a maximum to exclude",
     ),
     "alphabet": (
         'name = "ChannelId"\nkind = "string"\nrequired = true\nsource = "S1"',
         'name = "ChannelId"\nkind = "string"\nalphabet = "[a-"\nrequired = true\nsource = "S1"',
-        "operations.StartMPUTask.parameters.ChannelId.alphabet: expected a class of characters",
+        OP + "parameters.ChannelId.alphabet: expected a class of characters",
     ),
     "part of an integer": (
         "minimum = 0\nmaximum = 15",
         "minimum = 0.5\nmaximum = 15",
-        "operations.StartMPUTask.parameters.UserPanes.PaneId.minimum: expected an integer, got 0.5",
+        OP + "parameters.UserPanes.PaneId.minimum: expected an integer, got 0.5",
     ),
     "sort of a relation": (
         'sort = "alike"',
         'sort = "alik"',
-        "operations.StartMPUTask.relations[0: silence.audio-video-mix].sort: expected one of "
-        "not-above, alike",
+        OP + "relations[0: silence.audio-video-mix].sort: expected one of not-above, alike",
     ),
     "path of a relation": (
         'left = { path = "MediaEncode", attribute = "media" }',
         'left = { path = "MediaEncod", attribute = "media" }',
-        "operations.StartMPUTask.relations.silence.audio-video-mix.left.path: expected a parameter, "
+        OP + "relations.silence.audio-video-mix.left.path: expected a parameter, "
         "got 'MediaEncod'; did you mean MediaEncode",
     ),
     "attribute of a relation": (
         'left = { path = "MediaEncode", attribute = "media" }',
         'left = { path = "MediaEncode", attribute = "medium" }',
-        "operations.StartMPUTask.relations.silence.audio-video-mix.left.attribute: expected what the "
+        OP + "relations.silence.audio-video-mix.left.attribute: expected what the "
         "rows of MediaEncode say, got 'medium'; did you mean media",
     ),
     "relation without its right side": (
         'right = { path = "TaskProfile", attribute = "media" }\n',
         "",
-        "operations.StartMPUTask.relations.silence.audio-video-mix.right: expected a right side of "
-        "alike, got nothing",
+        OP + "relations.silence.audio-video-mix.right: expected a right side of alike, got nothing",
     ),
     "relation that no silence speaks of": (
         'id = "silence.audio-video-mix"\nsort',
         'id = "silence.audio-video"\nsort',
-        "operations.StartMPUTask.relations.silence.audio-video.id: expected a silence, got "
+        OP + "relations.silence.audio-video.id: expected a silence, got "
         "'silence.audio-video'; did you mean silence.audio-video-mix",
     ),
     "refusal that no clause speaks of": (
         'right = { path = "TaskProfile", attribute = "media" }\n',
         'right = { path = "TaskProfile", attribute = "media" }\nverdict = "refuse"\n',
-        "operations.StartMPUTask.relations.silence.audio-video-mix.id: expected a clause, got",
+        OP + "relations.silence.audio-video-mix.id: expected a clause, got",
     ),
     "silence about a scheme": (
         'rtmps = "silence.rtmps"',
         'rtmps = "silence.rtmp"',
-        "operations.StartMPUTask.parameters.StreamURL.silent_schemes.rtmps: expected a silence, got "
+        OP + "parameters.StreamURL.silent_schemes.rtmps: expected a silence, got "
         "'silence.rtmp'; did you mean silence.rtmps",
     ),
     "effect": (
         'effect = "start"',
         'effect = "strat"',
-        "operations.StartMPUTask.effect: expected one of none, start",
+        OP + "effect: expected one of none, start",
     ),
     "value": (
         '{ value = "Mixed_Audio",',
         '{ valeu = "Mixed_Audio",',
-        "operations.StartMPUTask.enums.TaskProfile.rows[6].value: expected a value, got nothing; did you mean valeu",
+        OP + "enums.TaskProfile.rows[6].value: expected a value, got nothing; did you mean valeu",
     ),
     "value twice": (
         '{ value = "Mixed_Audio",',
         '{ value = "1IN_Audio",',
-        "operations.StartMPUTask.enums.TaskProfile: expected each name once, got 2 of '1IN_Audio'",
+        OP + "enums.TaskProfile: expected each name once, got 2 of '1IN_Audio'",
     ),
     "clause twice": (
         'id = "request.method.get"',
@@ -257,8 +256,8 @@ MISTAKES = {
     "occurs": (
         'level = "companion"\noccurs = "on-demand"\nrows',
         'level = "companion"\noccurs = "on-demnad"\nrows',
-        "operations.StopMPUTask.errors.occurs: expected one of request, on-demand, sister-operation, "
-        "got 'on-demnad'; did you mean on-demand",
+        "operations.StopMPUTask.errors.occurs: expected one of request, on-demand, "
+        "sister-operation, got 'on-demnad'; did you mean on-demand",
     ),
     "row of an error table": (
         '["0x02070101", 400,',

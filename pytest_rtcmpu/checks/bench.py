@@ -46,6 +46,7 @@ class Settings:
     timeout: seconds a client has for one start, and an endpoint for one reply.
     operations: the operations that the subject is checked on; those that it is known to have unless
         given.
+    edition: the edition that it is held to.
     """
 
     phases: tuple[Phase, ...] = PHASES
@@ -54,6 +55,12 @@ class Settings:
     seed: int = 0
     timeout: float = 5.0
     operations: tuple[str, ...] = ()
+    edition: str = _contract.DEFAULT_EDITION
+
+    @property
+    def contract(self) -> Contract:
+        """The edition's contract. Raises ContractError for an edition that there is none of."""
+        return _contract.load(self.edition)
 
     def selects(self, clause: str) -> bool:
         """Return whether a clause's id matches a glob, or there is none."""
@@ -124,7 +131,7 @@ class BaseBench(Generic[O, S]):
     def __init__(self, target: str, settings: Settings, contract: Contract | None) -> None:
         self.target = target
         self.settings = settings
-        self.contract = contract or _contract.load()
+        self.contract = contract or settings.contract
         #: Told after each case: phase, cases done, cases in all (None where nobody knows).
         self.progress: Callable[[Phase, int, int | None], None] = lambda *_: None
         #: What a reader of the results should know.

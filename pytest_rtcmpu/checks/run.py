@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, planned_clauses
 from pytest_rtcmpu.checks.client.bench import ClientBench
 from pytest_rtcmpu.checks.client.checks import client_checks
@@ -38,7 +37,7 @@ def planned(
 
     Raises CannotRun for a glob that matches no clause, naming the nearest ids.
     """
-    judged_by = contract or _contract.load()
+    judged_by = contract or settings.contract
     make = client_checks if subject == "client" else endpoint_checks
     expect_operations(judged_by, settings.operations)
     checks = make(judged_by, settings.operations)

@@ -30,7 +30,8 @@ def kebab(path: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", path).lower()
 
 
-def _limits(p: Parameter) -> str:
+def limits(p: Parameter) -> str:
+    """Return the limits of a number in words."""
     low, high = p.limits
     above = "above " if "minimum" in p.excludes else ""
     below = "below " if "maximum" in p.excludes else ""
@@ -41,9 +42,12 @@ def _limits(p: Parameter) -> str:
     return f"{above}{low} to {below}{high}"
 
 
-def _length(p: Parameter) -> str:
+def length(p: Parameter) -> str:
+    """Return the limit of a text in words, empty where there is none."""
     if p.maximum_bytes is not None:
         return f"at most {p.maximum_bytes} bytes of UTF-8"
+    if p.maximum_characters is None:
+        return ""
     return f"at most {p.maximum_characters} characters"
 
 
@@ -75,9 +79,9 @@ _RULES: Mapping[str, tuple[str, Callable[[Parameter], str]]] = {
     "enum": ("enum", lambda p: f"is one of {_values(p)}; another value is refused"),
     "case": ("letter-case", lambda p: "is a listed value in its letter case; another is refused"),
     "known": ("known", lambda p: "is a known layout; another is refused"),
-    "range": ("range", lambda p: f"is {_limits(p)}; a value outside is refused"),
+    "range": ("range", lambda p: f"is {limits(p)}; a value outside is refused"),
     "alphabet": ("alphabet", lambda p: f"is of {p.alphabet}; another character is refused"),
-    "length": ("length", lambda p: f"has {_length(p)}; a longer one is refused"),
+    "length": ("length", lambda p: f"has {length(p)}; a longer one is refused"),
     "scheme": (
         "scheme",
         lambda p: f"is a {' or '.join(p.schemes)} URL; another scheme is refused",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.model.operations import StartMPUTask
 from pytest_rtcmpu.model.structs import UserPane
 
 _DEFAULT = _contract.load()
 
 
-def example_task() -> StartMPUTask:
+def example_task(*, contract: Contract | None = None) -> StartMPUTask:
     """Return S1's own example, completed (it leaves TaskProfile and most values out) and corrected.
 
     Its MediaEncode 2 is not in its own table; here it is the first of the encodes with a picture
@@ -35,4 +36,5 @@ def example_task() -> StartMPUTask:
             UserPane(pane_id=1, user_id="student", source_type=str(source[1].value)),
         ],
         stream_url="rtmp://live.example.com/app/stream?auth_key=1700000000-0-0-abc",
+        contract=contract,
     )

@@ -95,7 +95,9 @@ class ClientBench(BaseBench[Observation, Scenario]):
     ) -> None:
         super().__init__(testee.target, settings, contract)
         self._testee = testee
-        self.operations = self._operations(testee, settings)
+        first = self.contract.action
+        others = (name for name in self.contract.operations if name != first)
+        self.operations = (first, *(name for name in others if name in settings.operations))
         self.checks = client_checks(self.contract, self.operations)
         self._endpoint = Endpoint(
             [_KEY, _TEMPORARY_KEY], warn=lambda _: None, explain=False, contract=self.contract
@@ -114,12 +116,6 @@ class ClientBench(BaseBench[Observation, Scenario]):
         # One that goes its own way, past the endpoint it is given, must not reach the real host.
         self._open.enter_context(sealed(self.contract.service.host))
         self._open.enter_context(self._server)
-
-    def _operations(self, testee: Testee, settings: Settings) -> tuple[str, ...]:
-        """The operations that the client says it can, those of the edition, StartMPUTask first."""
-        said = settings.operations or tuple(getattr(testee, "operations", ()))
-        first = self.contract.action
-        return (first, *(n for n in self.contract.operations if n in said and n != first))
 
     def close(self) -> None:
         """Stop the server and end the client."""
@@ -213,7 +209,8 @@ class ClientBench(BaseBench[Observation, Scenario]):
         credentials = _TEMPORARY_KEY if scenario.token else _KEY
         self._plan = scenario.plan
         self._view = self.contract.operation(scenario.operation)
-        other = {} if scenario.operation == self.contract.action else {"operation": scenario.operation}  # fmt: skip  # noqa: E501
+        is_start = scenario.operation == self.contract.action
+        other = {} if is_start else {"operation": scenario.operation}
         arrived: list[Sent] = []
         self._arrived = arrived
         outcome = self._testee.start(

@@ -321,8 +321,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         self.new_names()
         pairs = fresh_pairs(to_pairs(plain(view), view), view)
         step = Step(pairs=pairs, operation=operation)
-        answer, _ = self._send(step, self._prepare(step))
-        if answer is None:
+        answer = self._send(step, self._prepare(step))
+        if isinstance(answer, TransportError):
             return False
         own = {row.code for row in view.in_view.errors}
         fields = {each.name for each in view.in_view.reply}

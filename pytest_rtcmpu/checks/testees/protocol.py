@@ -8,6 +8,7 @@ client was named is :class:`~pytest_rtcmpu.checks.core.CannotRun`.
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import inspect
 import os
@@ -23,7 +24,7 @@ from weakref import WeakSet
 
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.testees import exits
-from pytest_rtcmpu.contract import load
+from pytest_rtcmpu.contract import editions, load
 from pytest_rtcmpu.mock import openings
 from pytest_rtcmpu.mock.door import sealed
 from pytest_rtcmpu.mock.openings import Opening
@@ -203,6 +204,12 @@ class CallableTestee:
         outcome = replace(outcome, elsewhere=tuple(elsewhere))
         return finished(outcome, [credentials], seconds=time.monotonic() - began)
 
+    def with_arguments(self, **more: object) -> CallableTestee:
+        """Return the same client, which is given further keyword arguments."""
+        made = CallableTestee(functools.partial(self._function, **more), self.target)
+        made.operations = self.operations
+        return made
+
     def close(self) -> None:
         """Do nothing: a callable holds nothing open."""
 
@@ -297,7 +304,9 @@ def _operations(function: Start) -> tuple[str, ...]:
         takes = "operation" in inspect.signature(function).parameters
     except (TypeError, ValueError):
         takes = False
-    return tuple(load().operations) if takes else ()
+    if not takes:
+        return ()
+    return tuple(name for edition in editions() for name in load(edition).operations)
 
 
 def _read_return(answer: object) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pytest_rtcmpu.checks.core import CannotRun
@@ -43,8 +43,8 @@ class Target:
         """The pytest option that checks this target."""
         return OPTIONS[self.kind]
 
-    def testee(self) -> Testee:
-        """Return the client.
+    def testee(self, settings: Settings | None = None) -> Testee:
+        """Return the client; the package's own sends what the settings' edition has.
 
         Raises:
             CannotRun: for a name that names none.
@@ -54,7 +54,24 @@ class Target:
 
         if self.subject != "client" or self.kind not in ("callable", "command"):
             raise CannotRun(f"{self.name}: cannot be run from here; name another target")
-        return CommandTestee(self.name) if self.kind == "command" else load_callable(self.name)
+        if self.kind == "command":
+            return CommandTestee(self.name)
+        testee = load_callable(self.name)
+        if self.name == OWN_CLIENT and settings is not None:
+            return testee.with_arguments(edition=settings.edition)
+        return testee
+
+    def settled(self, settings: Settings) -> Settings:
+        """Return the settings with the operations that the target says it can.
+
+        Raises:
+            CannotRun: for a name that names none.
+        """
+        if settings.operations or self.kind != "callable":
+            return settings
+        said = getattr(self.testee(settings), "operations", ())
+        there = settings.contract.operations
+        return replace(settings, operations=tuple(name for name in there if name in said))
 
     @contextmanager
     def bench(self, settings: Settings, credentials: Credentials) -> Iterator[Bench]:
@@ -72,9 +89,11 @@ class Target:
         with ExitStack() as stack:
             bench: Bench
             if self.subject == "client":
-                bench = ClientBench(self.testee(), settings)
+                bench = ClientBench(self.testee(settings), settings)
             elif self.kind == "own":
-                endpoint = Endpoint(credentials, warn=lambda _: None, explain=False)
+                endpoint = Endpoint(
+                    credentials, warn=lambda _: None, explain=False, contract=settings.contract
+                )
                 server = stack.enter_context(Server(endpoint.handle))
                 bench = EndpointBench(server.url, credentials, settings)
                 bench.target = self.name

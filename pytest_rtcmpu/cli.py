@@ -124,8 +124,8 @@ def _check(arguments: list[str]) -> int:
         action="append",
         default=[],
         metavar="NAME",
-        help="check these operations, such as StopMPUTask; repeatable. Of a client StartMPUTask and "
-        "those that it says it can, of an endpoint those that it shows to know, by default",
+        help="check these, such as StopMPUTask; repeatable. By default of a client StartMPUTask "
+        "and those that it says it can, of an endpoint those that it shows to know",
     )
     parser.add_argument("--strict", action="store_true", help="breaches of readings fail too")
     parser.add_argument(

@@ -122,9 +122,8 @@ MISTAKES = {
     "parameter of a clause": (
         'parameter = "UserPanes.PaneId"\nrule = "range"',
         'parameter = "UserPanes.PaneID"\nrule = "range"',
-        OP
-        + "clauses.user-panes.pane-id.range.parameter: expected a parameter, got 'UserPanes.PaneID'; "
-        "did you mean UserPanes.PaneId",
+        OP + "clauses.user-panes.pane-id.range.parameter: expected a parameter, got "
+        "'UserPanes.PaneID'; did you mean UserPanes.PaneId",
     ),
     "enumeration without rows": (
         'rows = [{ value = "camera" }, { value = "shareScreen" }]',
@@ -304,8 +303,9 @@ def test_all_mistakes_are_said_at_once() -> None:
     error = error_of(text)
     assert [name for name in names if MISTAKES[name][2] not in error] == []
     # A mistake is said where it is, and not again by everything that names its entry.
-    assert len(error.splitlines()) == 1 + len(names) + 1  # the window's clause answers for nothing
-    assert error.startswith("2019-05: 8 things are wrong\n")
+    said = len(names) + 1  # the window's clause answers for nothing
+    assert error.startswith(f"2019-05: {said} things are wrong\n")
+    assert len(error.splitlines()) == 1 + said
 
 
 LINES = [at for at, line in enumerate(TEXT.split("\n")) if " = " in line and line[0] not in "# "]

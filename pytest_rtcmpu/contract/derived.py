@@ -68,7 +68,7 @@ def _starts(p: Parameter) -> str:
 
 
 #: For each rule: how its clause's id ends, and what it says of a parameter.
-_RULES: Mapping[str, tuple[str, Callable[[Parameter], str]]] = {
+RULES: Mapping[str, tuple[str, Callable[[Parameter], str]]] = {
     "required": ("required", lambda p: "is sent; a request where it is absent or empty is refused"),
     "base": ("start", lambda p: f"starts at index {_starts(p)}; another start is refused"),
     "gaps": ("no-gaps", lambda p: "has no gaps in its indexes; a gap is refused"),
@@ -106,7 +106,7 @@ _READINGS = {
 
 def rule_id(prefix: str, path: str, rule: str) -> str:
     """Return the id of a derived clause."""
-    return f"{prefix}{kebab(path)}.{_RULES[rule][0]}"
+    return f"{prefix}{kebab(path)}.{RULES[rule][0]}"
 
 
 def derived_clauses(operation: Operation, breaches: Mapping[str, OnBreach]) -> Iterator[Clause]:
@@ -193,7 +193,7 @@ def _clause(
         subjects=_subjects(rule),
         level=level,
         source=p.source,
-        text=f"{p.path} {_RULES[rule][1](p)}.",
+        text=f"{p.path} {RULES[rule][1](p)}.",
         breach=breaches.get(level, "failure"),
         quote=p.quote,
         why=_READINGS.get(rule) or p.why,

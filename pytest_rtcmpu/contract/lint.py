@@ -75,7 +75,12 @@ class File:
         wire_names = [*self.envelope]
         for operation in self.contract.operations.values():
             found |= {row.code for row in operation.errors}
-            wire_names += (name for p in operation.parameters for name in (p.name, *p.aliases))
+        for each in table(self.data.get("operations")).values():
+            for row in rows(table(each).get("parameters")):
+                aliases = row.get("aliases")
+                wire_names += map(
+                    str, [row.get("name"), *(aliases if type(aliases) is list else [])]
+                )
         for each in table(self.data.get("errors")).values():
             for family in names(table(each).get("rows"), "code"):
                 if PLACE in family:

@@ -135,7 +135,7 @@ def rtcmpu_mock(
         running = pytestconfig.stash.get(_RUNNING, None)
         credentials = getattr(running, "funcargs", {}).get("rtcmpu_credentials", TEST_CREDENTIALS)
         given = {"credentials": credentials, "contract": rtcmpu_contract, **settings}
-        endpoint = Endpoint(**given)  # type: ignore[arg-type]
+        endpoint = Endpoint(**given)
         hosts = [*pytestconfig.getini("rtcmpu_allow_hosts"), *allow_hosts]
         return mocked(endpoint, allow_hosts=hosts)
 

@@ -130,12 +130,16 @@ def _likely_floats(p: Parameter) -> list[float]:
     return [v for v in dict.fromkeys((0.5, low, high, middle, 0.25, 0.125)) if v is not None and p.allows(v)]  # fmt: skip  # noqa: E501
 
 
+#: So fine are the numbers that the pages print.
+_STEPS = 10**4
+
+
 def _floats(contract: Contract, p: Parameter) -> st.SearchStrategy[float]:
     # Four decimals, as the pages have them: what is written with an exponent is left open.
     low, high = p.limits
     first = low if low is not None else min(0, high or 0) - 1000
     last = high if high is not None else max(0, low or 0) + 1000
-    steps = st.integers(round(first * 10_000), round(last * 10_000)).map(lambda n: n / 10_000)
+    steps = st.integers(round(first * _STEPS), round(last * _STEPS)).map(lambda n: n / _STEPS)
     return st.one_of(st.sampled_from(_likely_floats(p)), steps.filter(p.allows))
 
 

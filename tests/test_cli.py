@@ -395,7 +395,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(bench, capsys, monk
         assert cli.main(["check", "client", "a:start", "--report=r.json", "--report=r.xml"]) == 2
     told = capsys.readouterr()
     for name in ("r.json", "r.xml"):
-        assert f"report {name}: cannot be written: No space left on device" in told.err
+        assert f"report {name}: cannot be written: ENOSPC, No space left on device" in told.err
         assert f"report: {name}" not in told.out
     assert "defect" not in told.err
     assert os.listdir() == []

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -103,7 +104,7 @@ def _log(text: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 def _record(text: str, tmp_path: Path) -> str:
     endpoint, path = _called(text), tmp_path / "record"
-    with command._recording(path, endpoint) as write:
+    with closing(command._Recording(path, endpoint)) as write:
         write(endpoint.calls[0])
     return path.read_text("utf-8")
 

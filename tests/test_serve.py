@@ -217,7 +217,8 @@ def test_a_record_on_a_full_disk_says_so() -> None:
         assert server.control("status")["calls"] == 2
         assert server.end() == 2
     assert (
-        "rtcmpu: --record /dev/full: No space left on device: it ends before call 1" in server.err
+        "rtcmpu: --record /dev/full: ENOSPC, No space left on device: it ends before call 1"
+        in server.err
     )
     assert server.err.count("No space left") == 1
     assert "defect" not in server.err

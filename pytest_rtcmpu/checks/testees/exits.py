@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary
 
 from pytest_rtcmpu.mock import openings
 from pytest_rtcmpu.mock.openings import Opening
+from pytest_rtcmpu.values.forks import own_lock
 
 _ENDS = ("_exit", "abort", "execv", "execve")
 
@@ -30,7 +31,7 @@ _process: ContextVar[int | None] = ContextVar("pytest_rtcmpu_process", default=N
 #: What a call did to end the process, by the seal around it.
 _noted: WeakKeyDictionary[Opening, str] = WeakKeyDictionary()
 _replaced = False
-_lock = threading.Lock()
+_lock = own_lock(sys.modules[__name__], "_lock")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from pytest_rtcmpu import strategies as rtc
 from pytest_rtcmpu.checks import cases
+from pytest_rtcmpu.checks.endpoint.scenarios import fresh_pairs
 from pytest_rtcmpu.client import Client
 from pytest_rtcmpu.contract import Contract, Parameter, load
 from pytest_rtcmpu.contract.types import WHOLE_RULES, ReplyField, named
@@ -863,6 +864,17 @@ def test_what_has_no_effect_is_noted_and_not_refused(
     assert silence in {note.silence.id for note in judgement.notes}
 
 
+@pytest.mark.parametrize("name", ["UserPanes", "Backgrounds", "Watermarks"])
+def test_a_list_of_structs_is_noted_too_where_it_has_no_effect(name: str) -> None:
+    """In single-stream mode: the page lists them as effective in mixing mode."""
+    field = {"UserPanes": "PaneId"}.get(name, "ZOrder")
+    pairs = {**EXAMPLES["StopMPUTask"], "ChannelId": "c", "StreamURL": "rtmp://123.com/XX"}
+    pairs |= {f"{name}.1.{field}": "0"}
+    assert judge(list(pairs.items()), EDITION).notes == ()
+    (note,) = judge(list({**pairs, "MixMode": "0"}.items()), EDITION).notes
+    assert (note.path, note.silence.id) == (f"{name}.1", "silence.only-in-mixing-mode")
+
+
 def test_a_segment_in_virtual_background_mode_is_no_note() -> None:
     """There it has its effect."""
     change = {"UserPanes.1.SegmentType": "1", "TaskMode": "1"}
@@ -883,6 +895,21 @@ def test_every_rule_of_a_parameter_has_breaches_that_break_it_alone(operation: s
     refusing = {c.id for c in view.in_view.clauses if c.rule and c.rule not in others}
     refusing |= {r.id for r in view.relations if r.verdict == "refuse"}
     assert refusing - seen == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"TaskId": "a b"}, {"TaskId": "a" * 56}, {"StreamURL": "rtmp:///a"}, {"StreamURL": "a"}],
+    ids=str,
+)
+def test_what_is_wrong_in_itself_is_sent_to_an_endpoint_as_it_is(change: Mapping[str, str]) -> None:
+    """A fixed case gets a fresh TaskId and a fresh address only where that mends nothing."""
+    pairs = {**EXAMPLES["StartMPUTask"], **change}
+    sent = dict(fresh_pairs(list(pairs.items()), EDITION))
+    assert {name: sent[name] for name in change} == change
+    assert {name for name in pairs if sent[name] != pairs[name]} == {"TaskId", "StreamURL"} - set(
+        change
+    )
 
 
 # ----------------------------------------------------------------------------- the endpoint

@@ -883,6 +883,18 @@ def test_a_segment_in_virtual_background_mode_is_no_note() -> None:
 
 
 @pytest.mark.parametrize("operation", EDITION.operations)
+def test_every_fixed_case_that_is_valid_keeps_every_rule(operation: str) -> None:
+    """Rows of tables, ends of ranges, long lists: one at a time, with what must go with it."""
+    view = EDITION.operation(operation)
+    wrong = {
+        name: [str(problem) for problem in problems]
+        for name, _, params in cases.valid(view)
+        if (problems := judge(cases.to_pairs(params, view), view).problems)
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("operation", EDITION.operations)
 def test_every_rule_of_a_parameter_has_breaches_that_break_it_alone(operation: str) -> None:
     """For every clause that a request can break there are fixed breaches, judged as just that."""
     view = EDITION.operation(operation)

@@ -964,6 +964,14 @@ def test_generated_violations_are_refused(violation: Violation) -> None:
     assert endpoint.tasks == []
 
 
+@FEW
+@given(rtc.violations(contract=EDITION, clauses=["user-panes.images.url.*", "*.texts.font-*"]))
+def test_a_field_of_a_list_in_a_list_is_broken_alone(violation: Violation) -> None:
+    """Also where the request that it is made from has the inner list and not the field."""
+    assert violation.problem.path.split(".")[2] in ("Images", "Texts")
+    assert judge(violation.repaired, EDITION).problems == ()
+
+
 def test_every_refusing_clause_has_violations() -> None:
     """Strategies break each of them, but the two that take a task that is there."""
     clauses = {

@@ -62,12 +62,18 @@ def _colours(contract: Contract) -> dict[str, int]:
 
 
 def _layouts(contract: Contract) -> dict[str, list[int]]:
-    ids = list(contract.layouts)
     p = contract.parameter("LayoutIds")
+    known = contract.layouts
+    ids = list(known)
+    last = ids[-1:]
+    refused = [r for r in contract.relations if r.verdict == "refuse" and r.left.path == p.path]
+    if any(relation.sort == "distinct" for relation in refused):
+        # No two of one number of panes: the first of each.
+        ids = [n for n in ids if n == next(m for m in ids if known[m] == known[n])]
     ids = ids[: p.items.maximum] if p.items else ids
     return {
         "first": ids[:1],
-        "last": ids[-1:],
+        "last": last,
         "two": ids[:2],
         "two, falling": [ids[-1], ids[0]],
         "ten": ids[:10],

@@ -25,6 +25,7 @@ Effect = Literal[
     "modify-layout",
     "delete-layout",
     "list-layouts",
+    "describe-layouts",
 ]
 RelationSort = Literal[
     "not-above", "alike", "distinct", "at-most-one", "required-when", "effective-only-when"

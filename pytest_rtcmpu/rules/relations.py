@@ -19,7 +19,7 @@ class Spot:
     """A place where a parameter may stand: its path, and the items of lists it lies in.
 
     Attributes:
-        text: what stands there, ``None`` where nothing does.
+        text: what stands there, ``None`` where nothing does; of a struct the empty text.
     """
 
     path: str
@@ -50,8 +50,12 @@ def spots(found: Collected, contract: Contract, path: str) -> Iterator[Spot]:
                 for head, items in heads
                 for index in sorted(found.indexes.get(head, ()))
             ]
+    is_struct = contract.parameter(path).kind == "struct"
     for head, items in heads:
-        yield Spot(path=head, items=items, text=found.texts.get(head) or None)
+        text = found.texts.get(head) or None
+        if is_struct and any(each.startswith(f"{head}.") for each in found.texts):
+            text = ""
+        yield Spot(path=head, items=items, text=text)
 
 
 def _values(found: Collected, contract: Contract, quantity: Quantity) -> list[tuple[Spot, Value]]:

@@ -200,14 +200,18 @@ def _fill(
     top, *rest = name.split(".")
     spots: list[dict[str, Any]] = [params]
     p = contract.parameter(top)
+    missing = False
     for part in rest:
         deeper: list[dict[str, Any]] = []
         for spot in spots:
-            there = spot.setdefault(p.name, [plain_item(contract, p, 0)] if p.items else {})
+            if p.name not in spot:
+                # The plain item may have the value already.
+                spot[p.name] = [plain_item(contract, p, 0)] if p.items else {}
+                missing = True
+            there = spot[p.name]
             deeper += there[-1:] if isinstance(there, list) else [there]
         spots = deeper
         p = next(f for f in p.fields if f.name == part)
-    missing = False
     for spot in spots:
         there = spot.get(p.name)
         if there is None or (p.items is not None and len(there) < least):

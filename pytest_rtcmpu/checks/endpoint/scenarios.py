@@ -14,6 +14,7 @@ from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import Judgement
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import UnreadableReply
+from pytest_rtcmpu.rules.values import is_plain_string
 from pytest_rtcmpu.values.messages import Request, Response
 
 Pairs = tuple[tuple[str, str], ...]
@@ -224,11 +225,13 @@ def fresh_pairs(
         url: a name for the addresses: those of one name are the same.
     """
     exclusive = {p.name for p in contract.parameters if p.rest_seconds is not None}
+    named = contract.parameters_by_wire_name
     found = []
     for name, value in pairs:
-        if name == "TaskId" and value:
+        # What is wrong in itself stays as it is: with another text it would be right.
+        if name == "TaskId" and is_plain_string(named[name], value):
             value = task
-        elif name in exclusive and "://" in value:
+        elif name in exclusive and _HAS_HOST.match(value):
             value = f"{_URL}{url}:{value}"
         found.append((name, value))
     return tuple(found)
@@ -236,6 +239,7 @@ def fresh_pairs(
 
 #: ``@url:x:URL`` stands for that URL at a fresh host.
 _URL = "@url:"
+_HAS_HOST = re.compile(r"[^/?#]+://[^/?#:]")
 
 
 def with_task(pairs: Pairs, task: str, *, url: str = "") -> Pairs:

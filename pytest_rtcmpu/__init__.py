@@ -142,6 +142,9 @@ if not TYPE_CHECKING:  # a type checker would take it for the type of every subm
             return importlib.import_module("importlib.metadata").version("pytest-rtcmpu")
         if name in ("contract", "errors", "faults", "strategies", "testing"):
             return importlib.import_module(f"{__name__}.{name}")
+        if "MPU" in name:
+            # The requests of operations that are not written out: UpdateMPULayout, …
+            return getattr(importlib.import_module(f"{__name__}.model"), name)
         if name[:1].isupper():
             # The classes of the operation's own Codes: TaskExisted, InternalError, …
             return _own_error(name)

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.testees.protocol import PlainCredentials
 from pytest_rtcmpu.client import Client, StatusReply
-from pytest_rtcmpu.model import REQUESTS, GetMPUTaskStatus
+from pytest_rtcmpu.model import GetMPUTaskStatus, request_class
 from pytest_rtcmpu.values.credentials import Credentials
 
 
@@ -26,7 +26,7 @@ def start(
     Raises what the client raises.
     """
     judge_by = _contract.load(edition)
-    request = REQUESTS[operation].from_params(params, contract=judge_by)
+    request = request_class(operation).from_params(params, contract=judge_by)
     key = Credentials(
         credentials.access_key_id, credentials.access_key_secret, credentials.security_token
     )

@@ -433,6 +433,9 @@ def _relations(file: File) -> Iterator[Mismatch]:
                     has = _attributes(p)
                     what = f"what the rows of {quantity.path} say"
                     yield from _unknown(f"{path}.{side}.attribute", what, quantity.attribute, has)
+            if relation.where is not None:
+                where = relation.where.path
+                yield from _unknown(f"{path}.where.path", "a parameter", where, known)
             if has_right != (relation.right is not None):
                 expected = f"{'a' if has_right else 'no'} right side of {relation.sort}"
                 got = "nothing" if has_right else show(relation.right)

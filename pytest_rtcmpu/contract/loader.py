@@ -217,8 +217,9 @@ class _ErrorTable:
 class _Generate:
     """How strategies make values of a parameter: the keys that ``generate`` may have.
 
-    ``plain`` is the plainest good value, ``pattern`` the characters of one, ``max`` its length, and
-    ``items`` how many items a list may well have.
+    ``plain`` is the plainest good value, ``pattern`` the characters of one, ``max`` its length,
+    ``items`` how many items a list may well have, ``lowest`` and ``highest`` how far numbers go that
+    have no documented end.
     """
 
     plain: str | int | bool | tuple[int, ...] | None = None
@@ -227,6 +228,8 @@ class _Generate:
     odd: bool | None = None
     likely: tuple[int, ...] | None = None
     items: int | None = None
+    lowest: float | None = None
+    highest: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

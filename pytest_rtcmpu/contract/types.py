@@ -291,6 +291,14 @@ class Quantity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Condition:
+    """That a parameter, or what counts where it is absent, is one of some values."""
+
+    path: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Relation:
     """What several values must be to each other.
 
@@ -302,6 +310,7 @@ class Relation:
             ``required-when``: ``left`` is there where ``right`` is one of ``when``, or is there at
             all. ``effective-only-when``: ``left`` (one of ``values``, where those are given) does
             something only where ``right`` is one of ``when``.
+        where: what must be so for the relation to hold at all.
         verdict: ``refuse``: the endpoint refuses a breach; ``note``: it notes it.
     """
 
@@ -312,6 +321,7 @@ class Relation:
     strict: bool = False
     values: tuple[str, ...] = ()
     when: tuple[str, ...] = ()
+    where: Condition | None = None
     verdict: Literal["refuse", "note"] = "note"
 
 

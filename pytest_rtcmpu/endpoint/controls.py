@@ -38,6 +38,16 @@ def _key(task: TaskKey) -> tuple[str, str]:
     raise TypeError(f"task: expected a StartMPUTask or (AppId, TaskId), got {task!r}")
 
 
+def _shown(task: Task, contract: Contract) -> StartMPUTask:
+    """A task as it is now: what started it, and what was changed since."""
+    made = StartMPUTask.from_wire(once(wire.request_pairs(task.request)), contract=contract)
+    known = {p.name for p in contract.parameters}
+    changes = {name: value for name, value in task.changes.items() if name in known}
+    if not changes:
+        return made
+    return StartMPUTask.from_params({**made.params, **changes}, contract=contract)
+
+
 def _some(tasks: Mapping[tuple[str, str], Task]) -> str:
     """Name some tasks, not endlessly many."""
     more = f" and {len(tasks) - _MAX_NAMED} more" if len(tasks) > _MAX_NAMED else ""
@@ -119,10 +129,7 @@ class Controls:
         with self._lock:
             started = list(islice(self._state.tasks.values(), offset, end))
             contract = self._state.contract
-        return [
-            StartMPUTask.from_wire(once(wire.request_pairs(task.request)), contract=contract)
-            for task in started
-        ]
+        return [_shown(task, contract) for task in started]
 
     def status(self, task: TaskKey) -> int:
         """Return a task's status, as GetMPUTaskStatus would tell it; nothing scripted is used up.

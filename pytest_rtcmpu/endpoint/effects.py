@@ -7,15 +7,17 @@ it and returns the fields of the reply, beside RequestId.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pytest_rtcmpu.contract import Clause, Contract, EnumValue
+from pytest_rtcmpu import wire
+from pytest_rtcmpu.contract import Clause, Contract, EnumValue, ReplyField
 from pytest_rtcmpu.endpoint.exchange import Exchange, Refusal
 from pytest_rtcmpu.endpoint.state import State, Task
-from pytest_rtcmpu.rules import Note
+from pytest_rtcmpu.model.forms import unflatten
+from pytest_rtcmpu.rules import Note, collect, integer, spots
 
 Fields = Mapping[str, Any]
 
@@ -40,11 +42,15 @@ def _no_check(state: State, exchange: Exchange) -> None:
     return
 
 
-def _note(exchange: Exchange, silence_id: str) -> None:
+def _note(exchange: Exchange, silence_id: str, path: str = "TaskId") -> None:
     silence = exchange.contract.silence(silence_id)
-    path = "TaskId"
-    note = Note(path=path, silence=silence, detail=", ".join(filter(None, exchange.task)))
-    exchange.notes = (*exchange.notes, note)
+    detail = exchange.found.texts.get(path, "") if exchange.found else ""
+    exchange.notes = (*exchange.notes, Note(path=path, silence=silence, detail=detail))
+
+
+def _params(exchange: Exchange) -> dict[str, Any]:
+    """The request's parameters by their names, with nested lists."""
+    return {} if exchange.found is None else unflatten(exchange.found, exchange.contract)
 
 
 # ------------------------------------------------------------------------------------ statuses
@@ -162,9 +168,116 @@ def _status(state: State, exchange: Exchange) -> Fields:
     return {name: task.status}
 
 
+# ------------------------------------------------------------------------------------- layouts
+
+
+def _update(state: State, exchange: Exchange) -> Fields:
+    task = state.tasks.get(exchange.task)
+    # S2 UpdateMPULayout: "任务未开始、已结束或异常状态都调用无效"
+    if task is not None and task.status == _status_on(state.contract, "run"):
+        task.changes = {**task.changes, **_params(exchange)}
+    else:
+        _note(exchange, "silence.update-task-not-running")
+    return {}
+
+
+def _create_layout(state: State, exchange: Exchange) -> Fields:
+    above = max((state.contract.reserved_layouts_up_to, *state.contract.layouts))
+    layout_id = above + 1
+    _keep_layout(state, layout_id, _params(exchange))
+    return {"LayoutId": layout_id}
+
+
+def _keep_layout(state: State, layout_id: int, params: Mapping[str, Any]) -> None:
+    kept = {**state.made_layouts.get(layout_id, {}), **params, "LayoutId": layout_id}
+    state.made_layouts[layout_id] = kept
+    panes = max(1, len(kept.get("Panes", ())))
+    state.contract = state.contract.with_layouts({layout_id: panes})
+
+
+def _named_layout(exchange: Exchange) -> int:
+    return int(_params(exchange).get("LayoutId", 0))
+
+
+def _modify_layout(state: State, exchange: Exchange) -> Fields:
+    layout_id = _named_layout(exchange)
+    if layout_id in state.made_layouts:
+        _keep_layout(state, layout_id, _params(exchange))
+    else:
+        _note(exchange, "silence.modify-unknown-layout", "LayoutId")
+    return {}
+
+
+def _delete_layout(state: State, exchange: Exchange) -> Fields:
+    layout_id = _named_layout(exchange)
+    if layout_id not in state.made_layouts:
+        _note(exchange, "silence.delete-unknown-layout", "LayoutId")
+        return {}
+    del state.made_layouts[layout_id]
+    # S2 109587 and the console's page: a task that uses the layout is interrupted.
+    for key in [key for key, task in state.tasks.items() if layout_id in _layouts_of(state, task)]:
+        end(state, key, _status_on(state.contract, "end"))
+    state.contract = state.contract.without_layout(layout_id)
+    return {}
+
+
+def _layouts_of(state: State, task: Task) -> set[int]:
+    """The layouts that a task uses."""
+    changed = task.changes.get("LayoutIds")
+    if changed is not None:
+        return set(changed)
+    found = collect(wire.request_pairs(task.request), state.contract)
+    texts = (spot.text for spot in spots(found, state.contract, "LayoutIds"))
+    return {number for text in texts if text and (number := integer(text)) is not None}
+
+
+def _list_layouts(state: State, exchange: Exchange) -> Fields:
+    each = exchange.contract.in_view.reply[0]
+    return {each.name: {str(each.item): sorted(state.contract.layouts)}}
+
+
+def _describe_layouts(state: State, exchange: Exchange) -> Fields:
+    given = _params(exchange)
+    defaults = {p.name: p.default for p in exchange.contract.parameters}
+    size = int(given.get("PageSize", defaults.get("PageSize") or 10))
+    page = int(given.get("PageNum", defaults.get("PageNum") or 1))
+    wanted = [
+        layout
+        for layout in state.made_layouts.values()
+        if all(layout.get(n) == given[n] for n in ("LayoutId", "Name") if n in given)
+        and layout.get("AppId") == given.get("AppId")
+    ]
+    shown = wanted[(page - 1) * size : page * size]
+    told: dict[str, Any] = {
+        "TotalPage": -(-len(wanted) // size),
+        "TotalNum": len(wanted),
+        "Layouts": shown,
+    }
+    return _as_told(exchange.contract.in_view.reply, told)
+
+
+def _as_told(reply: Sequence[ReplyField], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a reply has, lists in the elements that their items stand in."""
+    found: dict[str, Any] = {}
+    for each in reply:
+        if each.name not in values:
+            continue
+        value = values[each.name]
+        if each.fields:
+            value = [_as_told(each.fields, item) for item in value]
+        found[each.name] = {each.item: value} if each.item else value
+    return found
+
+
 EFFECTS: Mapping[str, EffectOf] = {
     "none": EffectOf(check=_no_check, apply=_nothing),
     "start": EffectOf(check=_check_start, apply=_start),
     "stop": EffectOf(check=_no_check, apply=_stop),
     "status": EffectOf(check=_check_status, apply=_status),
+    "update": EffectOf(check=_no_check, apply=_update),
+    "create-layout": EffectOf(check=_no_check, apply=_create_layout),
+    "modify-layout": EffectOf(check=_no_check, apply=_modify_layout),
+    "delete-layout": EffectOf(check=_no_check, apply=_delete_layout),
+    "list-layouts": EffectOf(check=_no_check, apply=_list_layouts),
+    "describe-layouts": EffectOf(check=_no_check, apply=_describe_layouts),
 }

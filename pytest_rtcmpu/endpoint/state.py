@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pytest_rtcmpu.contract import Contract, ErrorRow
 from pytest_rtcmpu.endpoint.record import Record
@@ -45,12 +46,14 @@ class Task:
         status: what GetMPUTaskStatus answers, once ``scripted`` is used up.
         holds: the values, (parameter, value), that no other task may have meanwhile.
         scripted: what the next polls answer, in that order.
+        changes: what was changed since it was started, by parameter.
     """
 
     request: Request
     status: int
     holds: tuple[tuple[str, str], ...] = ()
     scripted: deque[int] | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Nonces:
@@ -85,6 +88,7 @@ class State:
         keys: each access key and whether it is active, by its AccessKeyId.
         tasks: the tasks that run or wait for their channel, by (AppId, TaskId).
         ended: those that were started and run no more.
+        made_layouts: layouts that a call made, by id, with what it told of them.
         held: which task a value that no two may share belongs to, by parameter and value; or
             when the task that it belonged to ended.
         asked: what a test has asked the next calls to be answered with, in that order.
@@ -103,6 +107,7 @@ class State:
         self.keys = dict(keys)
         self.tasks: dict[tuple[str, str], Task] = {}
         self.ended: dict[tuple[str, str], Task] = {}
+        self.made_layouts: dict[int, Mapping[str, Any]] = {}
         self.held: dict[tuple[str, str], tuple[str, str] | datetime] = {}
         self.nonces = Nonces()
         self.record = Record(max_calls)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pytest_rtcmpu.model.enums import MediaEncode, SourceType, TaskProfile, rgb, rgb_components
 from pytest_rtcmpu.model.example import example_task
 from pytest_rtcmpu.model.operations import (
-    REQUESTS,
     GetMPUTaskStatus,
     OperationRequest,
     StartMPUTask,
     StopMPUTask,
+    request_class,
 )
 from pytest_rtcmpu.model.structs import Struct, UserPane
 
 __all__ = [
-    "REQUESTS",
     "GetMPUTaskStatus",
     "MediaEncode",
     "OperationRequest",
@@ -25,6 +24,18 @@ __all__ = [
     "TaskProfile",
     "UserPane",
     "example_task",
+    "request_class",
     "rgb",
     "rgb_components",
 ]
+
+
+def __getattr__(name: str) -> type[OperationRequest]:
+    if name[:1].isupper():
+        from pytest_rtcmpu.contract import ContractError
+
+        try:
+            return request_class(name)
+        except ContractError:
+            pass
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import InitVar, dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from pytest_rtcmpu import contract as _contract
@@ -34,7 +35,7 @@ class OperationRequest:
     _starts: dict[str, int]
 
     def _make(self, contract: Contract | None, given: Mapping[str, object]) -> None:
-        view = (contract or _DEFAULT).operation(self.action)
+        view = contract.operation(self.action) if contract else _first_with(self.action)
         making = Making(view)
         making.take(given)
         making.finish()
@@ -118,7 +119,7 @@ class OperationRequest:
             InvalidTask: when they break a rule or say something twice.
         """
         pairs = rules.as_pairs(pairs)
-        view = (contract or _DEFAULT).operation(cls.action)
+        view = contract.operation(cls.action) if contract else _first_with(cls.action)
         found = rules.collect(pairs, view)
         problems = list(rules.judge_collected(found, view).problems)
         once = view.clause("request.parameter.once")
@@ -284,7 +285,57 @@ class GetMPUTaskStatus(OperationRequest):
         self._make(contract, {**given, **dict(further), **more})
 
 
-#: The class of each operation's requests.
-REQUESTS: Mapping[str, type[OperationRequest]] = {
+@dataclass(frozen=True, kw_only=True, repr=False)
+class _Other(OperationRequest):
+    """The parameters of an operation that has no class written out, by their Python names.
+
+    Raises:
+        InvalidTask, TypeError: as :class:`StartMPUTask` does.
+    """
+
+    action: ClassVar[str]
+
+    further: tuple[tuple[str, Any], ...] = ()
+    contract: InitVar[Contract | None] = None
+
+    def __init__(
+        self,
+        *,
+        further: Iterable[tuple[str, Any]] = (),
+        contract: Contract | None = None,
+        **more: Any,
+    ) -> None:
+        self._make(contract, {**dict(further), **more})
+
+
+_WRITTEN: Mapping[str, type[OperationRequest]] = {
     kind.action: kind for kind in (StartMPUTask, StopMPUTask, GetMPUTaskStatus)
 }
+
+
+@cache
+def request_class(action: str) -> type[OperationRequest]:
+    """Return the class of an operation's requests: written out, or made of its parameters.
+
+    Raises:
+        ContractError: for an operation that no edition of the package has.
+    """
+    if action in _WRITTEN:
+        return _WRITTEN[action]
+    view = _first_with(action)
+    names = ", ".join(python_name(p.name) for p in view.parameters)
+    doc = f"The parameters of {action} ({view.in_view.source}): {names}.\n\n{_Other.__doc__}"
+    # Where pickle finds it again: the package of models makes it when it is asked for.
+    return type(action, (_Other,), {"action": action, "__doc__": doc, "__module__": _HOME})
+
+
+_HOME = __name__.rpartition(".")[0]
+
+
+def _first_with(action: str) -> Contract:
+    """The default edition seen from an operation, or the first other one that has it."""
+    for edition in (_DEFAULT.edition, *_contract.editions()):
+        contract = _contract.load(edition)
+        if action in contract.operations:
+            return contract.operation(action)
+    return _DEFAULT.operation(action)  # which says what there is

@@ -106,7 +106,7 @@ def _alike(p: Parameter, contract: Contract) -> Callable[[str], bool] | None:
     compared = {
         quantity.path
         for relation in contract.relations
-        for quantity in (relation.left, relation.right)
+        for quantity in (relation.left, relation.right, relation.where)
         if quantity is not None
     }
     if p.path in compared or p.values:

@@ -189,6 +189,11 @@ _JUDGES: Mapping[str, _Judge] = {
 
 def breaches(found: Collected, contract: Contract, relation: Relation) -> Iterator[Breach]:
     """Yield where a relation does not hold: path, what was expected, what came."""
+    where = relation.where
+    if where is not None:
+        there = _values(found, contract, Quantity(path=where.path))
+        if not any(_is_one_of(value, where.values) for _, value in there):
+            return iter(())
     return _JUDGES[relation.sort](found, contract, relation)
 
 

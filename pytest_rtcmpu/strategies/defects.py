@@ -243,8 +243,10 @@ def _unknown_layout_examples(contract: Contract, p: Parameter) -> Iterator[str]:
     # Above the reserved ones: "not yet open", unless the contract in use has them registered.
     reserved = contract.reserved_layouts_up_to
     top = max(layout for layout in contract.layouts if layout <= reserved)
-    unknown = {0, -1, top + 1, reserved, reserved + 1, reserved * 765} - set(contract.layouts)
-    yield from map(str, sorted(unknown))
+    unknown = {0, -1, top + 1, reserved}
+    if not any(each.effect == "create-layout" for each in contract.operations.values()):
+        unknown |= {reserved + 1, reserved * 765}
+    yield from map(str, sorted(unknown - set(contract.layouts)))
 
 
 def _other_scheme_examples(contract: Contract, p: Parameter) -> Iterator[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from pytest_rtcmpu.contract import Contract
-from pytest_rtcmpu.model import REQUESTS, OperationRequest, StartMPUTask
+from pytest_rtcmpu.model import OperationRequest, StartMPUTask, request_class
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.strategies.mending import mend
 from pytest_rtcmpu.strategies.values import in_force, strategy_of
@@ -89,7 +89,7 @@ def _requests(
         lists = p.kind == "struct" and p.items is not None  # these may be empty themselves
         is_always = p.required or needed or p.tolerated is not None or lists
         strategies[p.name] = values if is_always else st.one_of(st.none(), values)
-    kind = REQUESTS[view.action]
+    kind = request_class(view.action)
 
     @st.composite
     def valid(draw: st.DrawFn) -> OperationRequest:

@@ -111,14 +111,22 @@ def _likely_integers(p: Parameter) -> list[int]:
 _FAR = 2**31
 
 
+def _end(p: Parameter, name: str, documented: float | None, otherwise: float) -> float:
+    """How far numbers go: to the end that is plausible, documented, or nobody's."""
+    given = p.generate.get(name)
+    if given is not None:
+        return float(given)
+    return otherwise if documented is None else documented
+
+
 def _integers(contract: Contract, p: Parameter) -> st.SearchStrategy[int]:
     if p.values:
         return _enum(contract, p)
     if p.values_from is not None:
         return st.sampled_from(sorted(contract.layouts))
     low, high = p.limits
-    first = int(low) if low is not None else min(0, int(high or 0)) - _FAR
-    last = int(high) if high is not None else max(0, int(low or 0)) + _FAR
+    first = int(_end(p, "lowest", low, min(0, int(high or 0)) - _FAR))
+    last = int(_end(p, "highest", high, max(0, int(low or 0)) + _FAR))
     first += "minimum" in p.excludes
     last -= "maximum" in p.excludes
     return st.one_of(st.sampled_from(_likely_integers(p) or [first]), st.integers(first, last))
@@ -137,8 +145,8 @@ _STEPS = 10**4
 def _floats(contract: Contract, p: Parameter) -> st.SearchStrategy[float]:
     # Four decimals, as the pages have them: what is written with an exponent is left open.
     low, high = p.limits
-    first = low if low is not None else min(0, high or 0) - 1000
-    last = high if high is not None else max(0, low or 0) + 1000
+    first = _end(p, "lowest", low, min(0, high or 0) - _FAR)
+    last = _end(p, "highest", high, max(0, low or 0) + _FAR)
     steps = st.integers(round(first * _STEPS), round(last * _STEPS)).map(lambda n: n / _STEPS)
     return st.one_of(st.sampled_from(_likely_floats(p)), steps.filter(p.allows))
 

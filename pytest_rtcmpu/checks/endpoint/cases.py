@@ -27,13 +27,13 @@ def documented(contract: Contract, operations: Collection[str] = ()) -> Iterator
     Args:
         operations: those that the endpoint has; all of the edition's unless given.
     """
-    yield from _documented_starts(contract)
+    yield from _documented_starts(contract, operations or contract.operations)
     for name in operations or contract.operations:
         if name != contract.action:
             yield from of_operation(contract, contract.operation(name))
 
 
-def _documented_starts(contract: Contract) -> Iterator[Scenario]:
+def _documented_starts(contract: Contract, operations: Collection[str]) -> Iterator[Scenario]:
     yield from _valid(contract)
     yield from _modes(contract)
     yield from _v3_forms(contract)
@@ -42,13 +42,15 @@ def _documented_starts(contract: Contract) -> Iterator[Scenario]:
     yield from _refusals(contract)
     yield from wrong(contract)
     yield from orders(contract)
-    yield from existence(contract)
+    yield from existence(contract, operations)
     yield from nonces(contract)
 
 
 def _valid(contract: Contract) -> Iterator[Scenario]:
     for name, clause, params in cases.valid(contract):
-        yield single(name, Step(pairs=fresh(params, contract), expect=Expect(clause=clause)))
+        yield single(
+            name, Step(pairs=fresh(params, contract), expect=Expect.accepted(contract, clause))
+        )
     two = cases.plain(contract, UserPanes=cases.panes(contract, 2))
     for base in contract.parameter("UserPanes").bases:
         expect = Expect(clause=contract.rule("UserPanes", "base").id)

@@ -29,8 +29,8 @@ def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
     """
     start = _start(contract)
     for name, clause, params in cases.valid(view):
-        step = _step(view, params, Expect(clause=clause))
-        yield sequence(f"{view.action} {name}", start, step)
+        step = _step(view, params, Expect.accepted(view, clause))
+        yield sequence(f"{view.action} {name}", _start_of(start, step), step)
     for signature, method in MODES:
         for reply_format in ("JSON", "XML"):
             mode: dict[str, Any] = {
@@ -53,6 +53,12 @@ def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
 
 def _start(contract: Contract) -> Step:
     return Step(pairs=fresh(cases.plain(contract), contract))
+
+
+def _start_of(start: Step, step: Step) -> Step:
+    """The start of the task that a step names."""
+    named = {name: value for name, value in step.pairs if name in ("AppId", "TaskId")}
+    return replace(start, pairs=tuple((n, named.get(n, v)) for n, v in start.pairs))
 
 
 def _step(view: Contract, params: Mapping[str, Any], expect: Expect) -> Step:

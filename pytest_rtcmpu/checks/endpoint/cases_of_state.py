@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -29,7 +29,7 @@ def _crowd(contract: Contract) -> tuple[Step, ...]:
     return tuple(Step(pairs=with_task(plain, f"@task:{i}")) for i in range(2, _CROWD + 2))
 
 
-def existence(contract: Contract) -> Iterator[Scenario]:
+def existence(contract: Contract, operations: Collection[str]) -> Iterator[Scenario]:
     """TaskExisted: for a task that exists, whoever asks, and for no other."""
     plain = fresh(cases.plain(contract), contract)
     start = Step(pairs=plain)
@@ -58,8 +58,29 @@ def existence(contract: Contract) -> Iterator[Scenario]:
     for name in ("@task:2", "@upper:task:1"):
         other = Step(pairs=with_task(plain, name))
         yield sequence(f"another task in the same app, {name}", start, other)
+    yield from _exclusive(contract, operations)
     once = replace(start, expect=Expect(clause="error.task-existed.one-winner"))
     yield Scenario(name="started many times at once", steps=(once,), race=True)
+
+
+def _exclusive(contract: Contract, operations: Collection[str]) -> Iterator[Scenario]:
+    """What a running task has no other may have."""
+    for p in contract.parameters:
+        if p.rest_seconds is None:
+            continue
+        first = Step(pairs=fresh(cases.plain(contract), contract))
+        other = tuple(
+            (name, "@task:2" if name == "TaskId" else value) for name, value in first.pairs
+        )
+        refused = Expect.refused(contract, contract.rule(p.name, "exclusive").id)
+        second = Step(pairs=other, expect=refused)
+        yield sequence(f"the {p.name} of a running task", first, second)
+        stopping = [name for name in operations if contract.operations[name].effect == "stop"]
+        for name in stopping:
+            view = contract.operation(name)
+            stop = Step(pairs=fresh(cases.plain(view), view), operation=name)
+            stop = replace(stop, expect=Expect(clause=view.rule(None, "accepted").id))
+            yield sequence(f"the {p.name} of a task just stopped", first, stop, second)
 
 
 def nonces(contract: Contract) -> Iterator[Scenario]:

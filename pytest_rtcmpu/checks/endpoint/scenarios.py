@@ -35,6 +35,12 @@ class Expect:
     statuses: tuple[int, ...] = ()
 
     @classmethod
+    def accepted(cls, contract: Contract, clause_id: str) -> Expect:
+        """Return a success for a clause; one that is a client's alone is about being accepted."""
+        own = "endpoint" in contract.clause(clause_id).subjects
+        return cls(clause=clause_id if own else contract.rule(None, "accepted").id)
+
+    @classmethod
     def refused(cls, contract: Contract, clause_id: str, *, about: str = "") -> Expect:
         """Return a refusal for a breach of a clause; ``about`` where another clause is at stake."""
         clause = contract.clause(clause_id)

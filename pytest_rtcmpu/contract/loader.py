@@ -218,8 +218,8 @@ class _Generate:
     """How strategies make values of a parameter: the keys that ``generate`` may have.
 
     ``plain`` is the plainest good value, ``pattern`` the characters of one, ``max`` its length,
-    ``items`` how many items a list may well have, ``lowest`` and ``highest`` how far numbers go that
-    have no documented end.
+    ``items`` how many items a list may well have, ``lowest`` and ``highest`` how far those numbers
+    go that have no documented end.
     """
 
     plain: str | int | bool | tuple[int, ...] | None = None

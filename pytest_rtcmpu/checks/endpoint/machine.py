@@ -23,12 +23,13 @@ def endpoint_machine(bench: EndpointBench) -> None:
     breaches = list(cases.breaches(contract))
 
     class EndpointMachine(RuleBasedStateMachine):
-        """The model: which (AppId, TaskId) exist, and which nonces are used up."""
+        """The model: which (AppId, TaskId) exist, which ended, and which nonces are used up."""
 
         def __init__(self) -> None:
             super().__init__()
             self.steps: list[Step] = []
             self.existing: set[tuple[str, str]] = set()
+            self.ended: set[tuple[str, str]] = set()
             self.nonces = 0
             self.used: set[int] = set()
             bench.new_names()
@@ -38,6 +39,16 @@ def endpoint_machine(bench: EndpointBench) -> None:
             bench.hit_stateful(tuple(self.steps))
             # What the endpoint made of it nobody knows, and the model neither.
             assume(not bench.unread)
+
+        def of_start(self, app: str, task: str) -> Expect:
+            """What must answer a start that keeps every rule."""
+            if (app, task) in self.existing:
+                return Expect.refused(contract, contract.rule("TaskId", "exists").id)
+            return Expect(clause="stop.restart") if (app, task) in self.ended else Expect()
+
+        def begin(self, app: str, task: str) -> None:
+            self.existing.add((app, task))
+            self.ended.discard((app, task))
 
         def nonce(self) -> str:
             self.nonces += 1
@@ -49,9 +60,8 @@ def endpoint_machine(bench: EndpointBench) -> None:
             signature=st.sampled_from(("1.0", "v3")),
         )
         def start(self, app: str, task: str, signature: str) -> None:
-            exists = (app, task) in self.existing
-            expect = Expect.refused(contract, "error.task-existed") if exists else Expect()
-            self.existing.add((app, task))
+            expect = self.of_start(app, task)
+            self.begin(app, task)
             self.used.add(self.nonces + 1)
             self.observe(
                 Step(
@@ -101,11 +111,9 @@ def endpoint_machine(bench: EndpointBench) -> None:
             else:
                 exists = (app, task) in self.existing
                 expect = (
-                    Expect.refused(contract, "error.task-existed")
-                    if exists
-                    else Expect(clause="nonce.after-signature")
+                    self.of_start(app, task) if exists else Expect(clause="nonce.after-signature")
                 )
-                self.existing.add((app, task))
+                self.begin(app, task)
                 self.used.add(number)
             self.observe(
                 Step(
@@ -115,7 +123,50 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 )
             )
 
-    run_machine(EndpointMachine, bench)
+    class WholeLife(EndpointMachine):
+        """Tasks are watched and stopped too."""
+
+        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
+        def stop(self, app: str, task: str) -> None:
+            """Stop a task that exists; what answers for another one nobody says."""
+            if stopping is not None and (app, task) in self.existing:
+                self.existing.discard((app, task))
+                self.ended.add((app, task))
+                self.ask(stopping, app, task, Expect(clause=stopping.rule(None, "accepted").id))
+
+        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
+        def watch(self, app: str, task: str) -> None:
+            """A task has the status of what was done to it, and none before."""
+            if watching is None:
+                return
+            expect = Expect.refused(watching, watching.rule("TaskId", "exists").id)
+            if (app, task) in self.existing:
+                expect = Expect(clause="status.after-start", statuses=(0, 1, 2))
+            elif (app, task) in self.ended:
+                expect = Expect(clause="status.after-stop", statuses=(3,))
+            self.ask(watching, app, task, expect)
+
+        def ask(self, view: Contract, app: str, task: str, expect: Expect) -> None:
+            params = {**cases.plain(view), "AppId": f"@app:{app}"}
+            pairs = fresh_pairs(cases.to_pairs(params, view), view, f"@task:{task}")
+            self.used.add(self.nonces + 1)
+            self.observe(
+                Step(
+                    pairs=pairs,
+                    operation=view.action,
+                    envelope={"nonce": self.nonce()},
+                    expect=expect,
+                )
+            )
+
+    stopping, watching = (_of_effect(bench, effect) for effect in ("stop", "status"))
+    run_machine(WholeLife if stopping or watching else EndpointMachine, bench)
+
+
+def _of_effect(bench: EndpointBench, effect: str) -> Contract | None:
+    """The operation of that effect, where the endpoint has it."""
+    views = (bench.contract.operation(name) for name in bench.operations)
+    return next((view for view in views if view.in_view.effect == effect), None)
 
 
 def _rename(name: str, value: str, app: str, task: str) -> str:

@@ -11,7 +11,8 @@ from pytest_rtcmpu.model.operations import (
     StopMPUTask,
     request_class,
 )
-from pytest_rtcmpu.model.structs import Struct, UserPane
+from pytest_rtcmpu.model.panes import UserPane
+from pytest_rtcmpu.model.structs import Struct
 
 __all__ = [
     "GetMPUTaskStatus",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.model.operations import StartMPUTask
-from pytest_rtcmpu.model.structs import UserPane
+from pytest_rtcmpu.model.panes import UserPane
 
 _DEFAULT = _contract.load()
 

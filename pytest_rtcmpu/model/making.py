@@ -11,10 +11,9 @@ from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import rules
 from pytest_rtcmpu.contract import Contract, ContractError, Parameter
 from pytest_rtcmpu.errors import InvalidTask
-from pytest_rtcmpu.model.enums import member
 from pytest_rtcmpu.model.forms import flatten, starts_of
 from pytest_rtcmpu.model.names import python_name
-from pytest_rtcmpu.model.structs import Struct, fields_of
+from pytest_rtcmpu.model.structs import fields_of
 from pytest_rtcmpu.rules import Problem
 from pytest_rtcmpu.values.text import near
 
@@ -166,20 +165,6 @@ def _plain(p: Parameter, value: object) -> Any:
 
 def _clip(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
-
-
-def pythonic(p: Parameter, value: Any) -> Any:
-    """Return what a request shows of a value: members, tuples, structs."""
-    if p.items is not None:
-        return tuple(_shown(p, each) for each in value)
-    return _shown(p, value)
-
-
-def _shown(p: Parameter, value: Any) -> Any:
-    if p.kind != "struct":
-        return member(p.name, value)
-    fields = {python_name(f.name): pythonic(f, value[f.name]) for f in p.fields if f.name in value}
-    return Struct.of(p.name, fields)
 
 
 def _unknown(contract: Contract, name: str) -> str:

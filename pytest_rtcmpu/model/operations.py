@@ -13,9 +13,9 @@ from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import InvalidTask
 from pytest_rtcmpu.model.enums import MediaEncode, TaskProfile
 from pytest_rtcmpu.model.forms import flatten, starts_of, unflatten
-from pytest_rtcmpu.model.making import Making, pythonic
+from pytest_rtcmpu.model.making import Making
 from pytest_rtcmpu.model.names import python_name
-from pytest_rtcmpu.model.structs import UserPane
+from pytest_rtcmpu.model.panes import UserPane, pythonic
 from pytest_rtcmpu.rules import Pairs, Problem
 
 _DEFAULT = _contract.load()

@@ -17,7 +17,7 @@ from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.model import MediaEncode, SourceType, TaskProfile, UserPane
 from pytest_rtcmpu.model.enums import member
-from pytest_rtcmpu.model.making import pythonic
+from pytest_rtcmpu.model.panes import pythonic
 
 # ------------------------------------------------------------------------- material for values
 

@@ -62,16 +62,16 @@ class Target:
         return testee
 
     def settled(self, settings: Settings) -> Settings:
-        """Return the settings with the operations that the target says it can.
+        """Return the settings with StartMPUTask and the operations that the target says it can.
 
         Raises:
             CannotRun: for a name that names none.
         """
         if settings.operations or self.kind != "callable":
             return settings
-        said = getattr(self.testee(settings), "operations", ())
-        there = settings.contract.operations
-        return replace(settings, operations=tuple(name for name in there if name in said))
+        contract = settings.contract
+        said = {contract.action, *getattr(self.testee(settings), "operations", ())}
+        return replace(settings, operations=tuple(n for n in contract.operations if n in said))
 
     @contextmanager
     def bench(self, settings: Settings, credentials: Credentials) -> Iterator[Bench]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.model import OperationRequest
 from pytest_rtcmpu.model.forms import Params, flatten, starts_of
 
 
 def to_pairs(
-    params: Params, contract: Contract, *, panes_from: int | None = None
+    params: Params, contract: Contract | None = None, *, panes_from: int | None = None
 ) -> list[tuple[str, str]]:
     """Return parameters as ordered pairs, whatever they hold.
 
     Args:
+        contract: whose lists start where they do; the default edition unless given.
         panes_from: where UserPanes starts; as the contract has it first unless given.
     """
-    starts = starts_of(contract)
+    starts = starts_of(contract or _contract.load())
     return flatten(params, starts if panes_from is None else {**starts, "UserPanes": panes_from})
 
 

@@ -132,7 +132,8 @@ class Client:
         _one_of("signature", signature, self._contract.signatures)
         _one_of("method", method, service.methods)
         bases = self._contract.parameter("UserPanes").bases
-        _one_of("user_panes_from", user_panes_from, (*bases, None))
+        if user_panes_from is not None:
+            _one_of("user_panes_from", user_panes_from, bases)
         _one_of("reply_format", reply_format, (*service.formats, None))
         _expect("timeout", _is_timeout(timeout), "seconds above 0, or two of them", timeout)
         is_size = type(max_reply) is int and max_reply > 0

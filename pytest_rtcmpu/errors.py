@@ -204,9 +204,16 @@ def _rebuild(given: dict[str, object]) -> APIError:
     return api_error(**given)  # type: ignore[arg-type]
 
 
-def __getattr__(name: str) -> type[APIError]:
+if TYPE_CHECKING:
+
+    class InvalidTaskNotFound(ServiceError):
+        """A Code of GetMPUTaskStatus's own table."""
+
+
+def __getattr__(name: str) -> type[StartMPUTaskError]:
     try:
-        return _own_classes()[name]
+        # What is another operation's is written out above.
+        return _own_classes()[name]  # type: ignore[return-value]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
 

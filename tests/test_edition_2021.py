@@ -460,7 +460,7 @@ def test_the_statuses_are_the_pages_own() -> None:
     assert list(rows) == list(range(7))
     assert [value for value, row in rows.items() if row.get("runs") == "yes"] == [0, 1]
     on = {row["on"]: value for value, row in rows.items() if "on" in row}
-    assert on == {"start": 0, "end": 2, "stop": 3}
+    assert on == {"start": 0, "run": 1, "end": 2, "stop": 3}
 
 
 # ---------------------------------------------------------------------------- limits and lists

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_rtcmpu.contract import Contract, Parameter, load
+from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.model import OperationRequest
 from pytest_rtcmpu.model.forms import Params, flatten, starts_of
 
@@ -15,10 +16,10 @@ def to_pairs(
     """Return parameters as ordered pairs, whatever they hold.
 
     Args:
-        contract: which says where lists start; the default edition unless given.
+        contract: whose lists start where they do; the default edition unless given.
         panes_from: where UserPanes starts; as the contract has it first unless given.
     """
-    starts = starts_of(contract or load())
+    starts = starts_of(contract or _contract.load())
     return flatten(params, starts if panes_from is None else {**starts, "UserPanes": panes_from})
 
 

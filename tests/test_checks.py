@@ -15,6 +15,7 @@ from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.run import ClientBench, EndpointBench, Settings, planned, run_bench
 from pytest_rtcmpu.checks.testees.protocol import CallableTestee
+from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.client import Client
 from pytest_rtcmpu.contract.types import CLIENT_RULES
 from pytest_rtcmpu.endpoint import Endpoint
@@ -455,3 +456,33 @@ def test_progress_is_told():
         run_bench(bench, settings, progress=told.append)
     assert [p.done for p in told] == list(range(1, len(told) + 1))
     assert {p.total for p in told} == {len(told)}
+
+
+@pytest.mark.parametrize("has", [(), ("StopMPUTask",), ("StopMPUTask", "GetMPUTaskStatus")])
+def test_an_endpoint_is_checked_on_what_it_shows_to_know(has):
+    """Unless operations are named, one that answers StartMPUTask alone is asked nothing else."""
+    whole = contract.load()
+    kept = {n: op for n, op in whole.operations.items() if n in ("StartMPUTask", *has)}
+    endpoint = Endpoint(warn=lambda _: None, contract=replace(whole, operations=kept))
+    with Server(endpoint.handle) as server:
+        with closing(EndpointBench(server.url)) as bench:
+            assert set(bench.operations) == set(kept)
+        named = Settings(operations=("StopMPUTask",))
+        with closing(EndpointBench(server.url, settings=named)) as bench:
+            assert bench.operations == ("StopMPUTask",)
+
+
+def start_or_stop(params, *, endpoint, credentials, timeout, operation="StartMPUTask"):
+    """A client that says it can one operation more."""
+    raise NotImplementedError
+
+
+start_or_stop.operations = ("StopMPUTask",)
+
+
+def test_a_client_is_checked_on_starts_and_on_what_it_says_it_can():
+    """The operations that a callable names come beside StartMPUTask."""
+    target = Target(subject="client", kind="callable", name=f"{__name__}:start_or_stop")
+    assert set(target.settled(Settings()).operations) == {"StartMPUTask", "StopMPUTask"}
+    named = Settings(operations=("GetMPUTaskStatus",))
+    assert target.settled(named).operations == ("GetMPUTaskStatus",)

@@ -12,6 +12,8 @@ CONTRACT = Path(pytest_rtcmpu.__file__).parent / "contract"
 def edition_text(edition: str = "2019-05") -> str:
     """Return everything that holds in an edition as one TOML document."""
     folder = CONTRACT / edition
-    operations = sorted(file for file in folder.glob("*.toml") if file.name != "edition.toml")
-    files = (folder / "edition.toml", CONTRACT / "service.toml", *operations)
+    first = ("StartMPUTask.toml", "edition.toml")
+    operations = sorted(file for file in folder.glob("*.toml") if file.name not in first)
+    shared = (folder / "edition.toml", CONTRACT / "service.toml")
+    files = (*shared, folder / "StartMPUTask.toml", *operations)
     return "\n".join(file.read_text("utf-8") for file in files)

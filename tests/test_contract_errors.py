@@ -347,7 +347,7 @@ def test_an_editions_file_that_is_wrong_harms_only_who_loads_it(tmp_path: Path) 
 
         resources.files = lambda package: Folder()
         from pytest_rtcmpu import InternalError, contract, errors
-        assert contract.editions() == ("2019-05", "2031-12")
+        assert contract.editions() == ("2019-05", "2021-03", "2031-12")
         assert issubclass(InternalError, errors.StartMPUTaskError)
         assert errors.error_class("Nobody.Documents.This") is errors.UndocumentedError
         assert "TaskExisted" in dir(errors)

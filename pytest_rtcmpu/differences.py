@@ -39,7 +39,7 @@ EVERY = "every operation"
 #: The longest list that is shown whole, where it differs from another.
 _WHOLE = 8
 #: As narrow as a column of values gets.
-_MIN_COLUMN = 16
+_MIN_COLUMN = 12
 
 
 @dataclass(frozen=True, kw_only=True)

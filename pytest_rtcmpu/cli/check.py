@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import PHASES, CannotRun, Run, SubjectRun
 from pytest_rtcmpu.cli.words import (
+    HELD,
     PIPED_WIDTH,
     add_edition,
     complain,
@@ -116,6 +117,17 @@ def check(arguments: list[str]) -> int:
         metavar="DIR",
         help="where findings are saved for rtcmpu replay (%(default)s)",
     )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="call an endpoint that is not this machine, though what is started may be billed",
+    )
+    parser.add_argument(
+        "--budget", type=positive, metavar="N", help="calls that an endpoint gets at most"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the calls to an endpoint, and send nothing"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="every clause and finding")
     before, command = split(arguments)
     given = parser.parse_intermixed_args(before)
@@ -128,10 +140,20 @@ def check(arguments: list[str]) -> int:
         timeout=given.timeout,
         operations=tuple(given.operation),
         edition=given.edition,
+        live=given.live,
+        budget=given.budget,
     )
     targets = _select(targets_of(given.target, command), settings)
     known = known_failures.read(given.known_failures) if given.known_failures else ()
     credentials = credentials_from(os.environ)
+    if given.dry_run:
+        for target in targets:
+            for line in target.dry_run(settings, credentials):
+                quote(line)
+        return HELD
+    for target in targets:
+        for line in target.allowed(settings, credentials):
+            complain(f"rtcmpu: {target.name}: {line}")
     began = time.monotonic()
     subjects: list[SubjectRun] = []
 

@@ -40,6 +40,11 @@ def replay(arguments: list[str]) -> int:
     )
     parser.add_argument("--timeout", type=seconds, default=Settings().timeout, metavar="SECONDS")
     parser.add_argument(
+        "--live",
+        action="store_true",
+        help="call an endpoint that is not this machine, though what is started may be billed",
+    )
+    parser.add_argument(
         "--edition", choices=_contract.editions(), help="another than the case was found by"
     )
     before, command = split(arguments)
@@ -52,7 +57,9 @@ def replay(arguments: list[str]) -> int:
     else:
         _agree(given.file, target, trusted=given.yes or case_files.is_own(given.file))
     edition = given.edition or case.edition
-    settings = target.settled(Settings(seed=case.seed, timeout=given.timeout, edition=edition))
+    settings = target.settled(
+        Settings(seed=case.seed, timeout=given.timeout, edition=edition, live=given.live)
+    )
     with target.bench(settings, credentials_from(os.environ)) as bench:
         findings = bench.replay(case.request)
         if not findings and not bench.result("documented", case.clause).exercised:

@@ -134,19 +134,9 @@ def test_the_editions_differ_in_both_directions_alike() -> None:
 
 def test_an_edition_that_is_not_of_the_package_is_compared_by_the_same_code() -> None:
     """A made-up edition differs in what its text says differently."""
-    text = edition_text().replace('name = "ChannelId"', 'name = "RoomId"')
-    rows = found(
-        OLD,
-        contract.parse(
-            text.replace("channel-id.", "room-id.").replace(
-                'parameter = "ChannelId"', 'parameter = "RoomId"'
-            )
-        ),
-    )
-    assert {(row[2], row[3]) for row in rows if row[0] == START} >= {
-        ("ChannelId", "gone"),
-        ("RoomId", "added"),
-    }
+    text = edition_text().replace("reserved_up_to = 10000", "reserved_up_to = 20000")
+    rows = found(OLD, contract.parse(text, shared=""))
+    assert rows == [(EVERY, "reserved layouts", "", "up to", 10000, 20000)]
 
 
 @pytest.mark.parametrize("edition", contract.editions())

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text, redact_all
-from pytest_rtcmpu.checks.core import FIXED_PHASES, CannotRun, Finding, Phase
+from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
 from pytest_rtcmpu.checks.endpoint.care import DEAF, Care, Task, cost, plan_lines, refusal
 from pytest_rtcmpu.checks.endpoint.cases import documented, pairwise, step_strategy
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
@@ -27,6 +27,7 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
     Step,
     fresh_pairs,
     read,
+    single,
 )
 from pytest_rtcmpu.client import Client, Envelope
 from pytest_rtcmpu.contract import Contract
@@ -332,15 +333,15 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         from pytest_rtcmpu.checks.machines import machines
 
         phases, examples = self.settings.phases, self.settings.max_examples
-        planned = {p: self._selected(self._planned(p)) for p in FIXED_PHASES if p in phases}
+        planned: dict[str, Iterable[Scenario]] = dict(self._planned())
         drawn = {"fuzz": examples, "stateful": machines(examples) * STEPS}
         drawn = {phase: number for phase, number in drawn.items() if phase in phases}
         return plan_lines(planned, drawn, self._starts)
 
     def dry_run(self) -> Iterator[str]:
         """Yield each call of the phases with fixed cases, in a line; nothing is sent."""
-        for phase in self.settings.phases:
-            for scenario in self._selected(self._planned(phase)):
+        for phase, scenarios in self._planned():
+            for scenario in scenarios:
                 self.new_names()
                 for step in scenario.steps:
                     pairs = ((n, self._fill_in(v)) for n, v in (*step.pairs, *step.also))
@@ -348,23 +349,28 @@ class EndpointBench(BaseBench[Observation, Scenario]):
                     said = " ".join(f"{name}={value}" for name, value in pairs)
                     yield f"{phase}, {scenario.name}{times}: {step.operation} {said}"
 
-    def _planned(self, phase: Phase) -> Iterable[Scenario]:
-        """The scenarios of a phase, of every operation that the endpoint may have."""
-        if phase == "documented":
-            return documented(self.contract, self._operations)
-        return pairwise(self.contract) if phase == "pairwise" else ()
+    def _planned(self) -> Iterator[tuple[str, Iterable[Scenario]]]:
+        """Yield the scenarios of each phase that has fixed ones, of all that may be sent."""
+        phases = self.settings.phases
+        if "documented" in phases or "fuzz" in phases:
+            probes = [single(step.operation, step) for step in self._probes()]
+            yield from [("which operations it has", probes)] if probes else ()
+        if "documented" in phases:
+            all_of_it = documented(self.contract, self._operations)
+            yield "documented", self._selected(all_of_it)
+        if "pairwise" in phases:
+            yield "pairwise", self._selected(pairwise(self.contract))
 
     def _starts(self, step: Step) -> bool:
         return self.contract.operation(step.operation).in_view.effect == "start"
 
     def _affords(self, phase: Phase, scenario: Scenario) -> bool:
         """Whether the budget suffices for a case; where not, it is not run and not judged."""
-        was_spent = self._care.spent
         calls, starts = cost(scenario, self._starts)
         if self._care.affords(calls.total(), starts):
             return True
         why = f"the budget of {self._care.budget} calls was used up"
-        if not was_spent:
+        if not any(note.startswith(why) for note in self.notes):
             self.notes.append(f"{why} in {phase} at {scenario.name!r}; nothing more was run")
         self._leave_out(phase, scenario, f"this case was not run, for {why}")
         return False
@@ -426,17 +432,21 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         """
         if self._operations:
             return self._operations
-        first = self.contract.action
-        others = (name for name in self.contract.operations if name != first)
-        known = [name for name in others if self._knows(name)]
-        return (first, *known)
+        known = [step.operation for step in self._probes() if self._knows(step)]
+        return (self.contract.action, *known)
 
-    def _knows(self, operation: str) -> bool:
+    def _probes(self) -> Iterator[Step]:
+        """Yield a plain request of each operation that the endpoint may not have."""
+        for operation in self.contract.operations:
+            if operation != self.contract.action and not self._operations:
+                view = self.contract.operation(operation)
+                pairs = fresh_pairs(to_pairs(plain(view), view), view)
+                yield Step(pairs=pairs, operation=operation)
+
+    def _knows(self, step: Step) -> bool:
         """Whether the endpoint answers a plain request of an operation as the operation would."""
-        view = self.contract.operation(operation)
+        view = self.contract.operation(step.operation)
         self.new_names()
-        pairs = fresh_pairs(to_pairs(plain(view), view), view)
-        step = Step(pairs=pairs, operation=operation)
         if not self._care.affords(1, int(self._starts(step))):
             return False
         answer = self._send(step, self._prepare(step))

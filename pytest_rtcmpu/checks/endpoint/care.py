@@ -85,6 +85,7 @@ class Care:
             stop: stops one and returns why it could not, nothing where it could.
         """
         told = len(self.left)
+        self._deaf = 0
         try:
             while self._running:
                 task = next(iter(self._running))

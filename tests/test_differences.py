@@ -85,6 +85,18 @@ def test_parameters_that_came_or_went_are_each_one_difference() -> None:
     assert (aspect, before, after["kind"]) == ("added", None, app_id.kind)
 
 
+def test_what_follows_from_another_row_has_none_of_its_own() -> None:
+    """A level brings its breach along, a parameter its clauses and the Codes of its name."""
+    clause = {"level": "reading", "breach": "report"}
+    ((*_, aspect, before, after),) = found(OLD, changed("clauses", "error.task-existed", **clause))
+    assert (aspect, before, after) == ("level", "documented", "reading")
+    derived = {c.id for o in NEW.operations.values() for c in o.clauses if c.parameter is not None}
+    derived |= {f"{row.code} (HTTP {row.http_status})" for row in NEW.tables if row.family}
+    told = {row[2] for row in found(OLD, NEW) if row[3] in ("added", "gone")}
+    assert len(derived) > len(told)
+    assert not told & derived
+
+
 def test_values_of_an_enumeration_are_compared_as_a_set_and_one_by_one() -> None:
     """A value that went and one whose column changed are two differences; their order is none."""
     encode = OLD.parameter("MediaEncode")

@@ -6,6 +6,9 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -392,19 +395,17 @@ def test_a_contract_class_stops_what_it_started(
 
 @pytest.mark.parametrize(("workers", "each"), [(None, 9), (2, 4), (20, 0)])
 def test_workers_keep_to_the_budget_together(
-    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, workers: int | None, each: int
+    tmp_path: Path, workers: int | None, each: int
 ) -> None:
     """Each process that may run a phase of its own has its share of the calls."""
-    given = {"rtcmpu_budget": 9}
-    option = pytestconfig.getoption
-    monkeypatch.setattr(pytestconfig, "getoption", lambda n, *d: given.get(n, option(n, *d)))
+    config: Any = SimpleNamespace(
+        getoption={"rtcmpu_budget": 9}.get, getini=lambda name: "", rootpath=tmp_path
+    )
     if workers is not None:
-        worker = {"workercount": workers}
-        monkeypatch.setattr(pytestconfig, "workerinput", worker, raising=False)
-    else:
-        monkeypatch.delattr(pytestconfig, "workerinput", raising=False)
+        config.workerinput = {"workercount": workers}
+    config.option = config.invocation_params = SimpleNamespace(dir=tmp_path)
     target = endpoint_target("http://127.0.0.1:9")
-    assert plan(pytestconfig, target, node="n").settings.budget == each
+    assert plan(config, target, node="n").settings.budget == each
 
 
 def test_a_contract_class_does_not_call_what_nobody_allowed(

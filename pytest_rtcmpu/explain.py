@@ -134,16 +134,17 @@ def _block(title: str, rows: Mapping[str, str | None]) -> str:
 
 def as_json(contract: Contract) -> Any:
     """Return the whole contract as JSON values."""
-    return _json({f.name: getattr(contract, f.name) for f in fields(contract)})
+    return json_value({f.name: getattr(contract, f.name) for f in fields(contract)})
 
 
-def _json(value: Any) -> Any:
+def json_value(value: Any) -> Any:
+    """Return a value of the contract as JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
         value = {f.name: getattr(value, f.name) for f in fields(value)}
     if isinstance(value, Mapping):
-        return {str(name): _json(each) for name, each in value.items()}
+        return {str(name): json_value(each) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_json(each) for each in value]
+        return [json_value(each) for each in value]
     return value
 
 
@@ -158,14 +159,14 @@ def _markdown(contract: Contract) -> Iterator[str]:
     names = ", ".join(f"`{name}`" for name in contract.operations)
     yield f"Edition `{contract.edition}`: {names} at `{service.host}`."
     yield from ("", "## Sources", "")
-    yield from _table(("id", "title"), ((s.id, s.title) for s in contract.sources))
+    yield from markdown_table(("id", "title"), ((s.id, s.title) for s in contract.sources))
     yield from ("", "## Levels", "")
-    yield from _table(
+    yield from markdown_table(
         ("level", "meaning", "a breach is"),
         ((each.id, each.meaning, f"a {each.breach}") for each in contract.levels),
     )
     yield from ("", "## Common parameters", "")
-    yield from _table(
+    yield from markdown_table(
         ("parameter", "required", "value", "level", "source"),
         (
             (f"`{p.name}`", "yes" if p.required else "no", p.value or "", p.level, p.source)
@@ -175,26 +176,26 @@ def _markdown(contract: Contract) -> Iterator[str]:
     for operation in contract.operations.values():
         yield from ("", f"## {operation.name}", "", f"{operation.text} Source: {operation.source}.")
         yield from ("", "### Parameters", "")
-        yield from _table(
+        yield from markdown_table(
             ("parameter", "type", "required", "values", "meaning", "level", "source"),
             (row for p in operation.parameters for row in _parameters(p, contract)),
         )
         if operation.reply:
             yield from ("", "### Reply, beside RequestId", "")
-            yield from _table(
+            yield from markdown_table(
                 ("field", "type", "values", "meaning", "level", "source"),
                 (row for each in operation.reply for row in _reply(each)),
             )
         if operation.relations:
             yield from ("", "### Relations", "")
-            yield from _table(
+            yield from markdown_table(
                 ("relation", "of", "to", "a breach is"),
                 (_relation(each) for each in operation.relations),
             )
     yield from ("", "## Layouts", "")
-    yield from _table(("layout", "panes"), contract.layouts.items())
+    yield from markdown_table(("layout", "panes"), contract.layouts.items())
     yield from ("", "## Errors", "")
-    yield from _table(
+    yield from markdown_table(
         ("Code", "HTTP", "id", "message", "meaning", "what to do", "table", "level", "source"),
         (
             (
@@ -212,7 +213,7 @@ def _markdown(contract: Contract) -> Iterator[str]:
         ),
     )
     yield from ("", "## Clauses", "")
-    yield from _table(
+    yield from markdown_table(
         ("clause", "for", "meaning", "answered by", "level", "a breach is", "source", "why"),
         (
             (
@@ -229,7 +230,7 @@ def _markdown(contract: Contract) -> Iterator[str]:
         ),
     )
     yield from ("", "## What the sources leave open", "")
-    yield from _table(
+    yield from markdown_table(
         ("silence", "meaning", "source"),
         ((f"`{s.id}`", s.text, s.source) for s in all_silences(contract)),
     )
@@ -279,7 +280,8 @@ def _relation(relation: Relation) -> tuple[str, ...]:
     )
 
 
-def _table(heads: tuple[str, ...], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+def markdown_table(heads: tuple[str, ...], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """Yield the lines of a table in Markdown."""
     yield _line(heads)
     yield _line("---" for _ in heads)
     yield from map(_line, rows)

@@ -103,7 +103,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> type[FakeBench]:
         yield Bench(target, settings)
 
     monkeypatch.setattr(Target, "bench", made)
-    monkeypatch.setattr(Target, "testee", lambda target: None)
+    monkeypatch.setattr(Target, "testee", lambda target, settings=None: None)
     return Bench
 
 

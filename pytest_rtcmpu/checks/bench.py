@@ -47,6 +47,8 @@ class Settings:
     operations: the operations that the subject is checked on; those that it is known to have unless
         given.
     edition: the edition that it is held to.
+    live: whether an endpoint that is not this machine may be called.
+    budget: how many calls an endpoint gets at most; as many as there are cases unless given.
     """
 
     phases: tuple[Phase, ...] = PHASES
@@ -56,6 +58,8 @@ class Settings:
     timeout: float = 5.0
     operations: tuple[str, ...] = ()
     edition: str = _contract.DEFAULT_EDITION
+    live: bool = False
+    budget: int | None = None
 
     @property
     def contract(self) -> Contract:
@@ -169,9 +173,12 @@ class BaseBench(Generic[O, S]):
         )
 
     def unique(self, stem: str = "t") -> str:
-        """Return an id that no other run ever used: a live endpoint remembers yesterday's."""
+        """Return an id that no other run ever used: a live endpoint remembers yesterday's.
+
+        Whoever finds it in an account knows by its beginning where it comes from.
+        """
         self._count += 1
-        return f"{stem}-{self._run_token}-{self._count}"
+        return f"rtcmpu-{stem}-{self._run_token}-{self._count}"
 
     def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
         """Run a saved case again, signed afresh, and return what breaks its clause."""

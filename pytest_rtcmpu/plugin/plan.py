@@ -25,6 +25,7 @@ from pytest_rtcmpu.checks.run import Settings, planned, unselected
 from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.contract import Clause, Subject
 from pytest_rtcmpu.report.conclusion import Conclusion, Part, conclude
+from pytest_rtcmpu.values.credentials import credentials_from
 
 if TYPE_CHECKING:
     import pytest
@@ -72,6 +73,7 @@ class Plan:
         if self.target.kind == "callable":
             self.target.testee()
         _ = self.known
+        self.target.allowed(self.settings, credentials_from())
 
     def excuse(self, result: CheckResult) -> str | None:
         """Return why a broken check is excused, if it is."""
@@ -129,12 +131,17 @@ def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Pla
         "timeout": option("rtcmpu_timeout"),
         "operations": option("rtcmpu_operation"),
         "edition": option("rtcmpu_edition"),
+        "live": option("rtcmpu_live") or None,
+        "budget": option("rtcmpu_budget"),
     }
     strict = own.pop("strict", False)
     known = option("rtcmpu_known_failures") or own.pop("known_failures", None)
     own.pop("known_failures", None)
     chosen = {**own, **{name: value for name, value in given.items() if value is not None}}
     chosen |= {name: tuple(chosen[name]) for name in _TUPLES if name in chosen}
+    if chosen.get("budget") is not None:
+        # Each worker of xdist runs the phases of its own checks: together they keep to it.
+        chosen["budget"] //= getattr(config, "workerinput", {}).get("workercount", 1)
     chosen.setdefault("edition", config.getini("rtcmpu_edition") or _contract.DEFAULT_EDITION)
     try:
         settings = target.settled(Settings(**chosen))
@@ -177,6 +184,7 @@ def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
         **_edition_of(cls),
         strict=cls.strict,
         known_failures=cls.known_failures,
+        **({"live": cls.live, "budget": cls.budget} if subject == "endpoint" else {}),
     )
 
 

@@ -125,10 +125,15 @@ class EndpointContract(_Contract):
         credentials: the access key that the endpoint knows; by default that of the environment's
             RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET, ``testid`` and ``testsecret`` unless
             set.
+        live: whether ``url`` may be called where it is not this machine: what a run starts there
+            may be real, and billed.
+        budget: how many calls it gets at most.
     """
 
     subject = "endpoint"
     credentials: Credentials | None = None
+    live: bool = False
+    budget: int | None = None
 
     def test_contract(self, request: pytest.FixtureRequest, rtcmpu_check: Check) -> None:
         """Run one check."""

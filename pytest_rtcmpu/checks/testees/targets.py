@@ -73,6 +73,36 @@ class Target:
         said = {contract.action, *getattr(self.testee(settings), "operations", ())}
         return replace(settings, operations=tuple(n for n in contract.operations if n in said))
 
+    def allowed(self, settings: Settings, credentials: Credentials) -> tuple[str, ...]:
+        """Return which calls are made to an endpoint that is not this machine; of others nothing.
+
+        Raises:
+            CannotRun: where nobody has said that it may be called.
+        """
+        from pytest_rtcmpu.checks.endpoint.care import is_live
+        from pytest_rtcmpu.checks.run import EndpointBench
+
+        if self.kind != "url" or not is_live(self.name):
+            return ()
+        bench = EndpointBench(self.name, credentials, settings)
+        bench.expect_allowed()
+        return bench.plan()
+
+    def dry_run(self, settings: Settings, credentials: Credentials) -> Iterator[str]:
+        """Yield the calls that a run makes to an endpoint, and how many they are; send nothing.
+
+        Raises:
+            CannotRun: for a client, and for a URL that is none.
+        """
+        from pytest_rtcmpu.checks.run import EndpointBench
+
+        if self.subject != "endpoint":
+            raise CannotRun("--dry-run is about endpoints: a client makes its calls itself")
+        with self.bench(settings, credentials) as bench:
+            assert isinstance(bench, EndpointBench)
+            yield from bench.dry_run()
+            yield from bench.plan()
+
     @contextmanager
     def bench(self, settings: Settings, credentials: Credentials) -> Iterator[Bench]:
         """Run it on a bench.

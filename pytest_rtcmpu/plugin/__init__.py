@@ -18,9 +18,9 @@ from pytest_rtcmpu.plugin import checks as checks_plugin
 if TYPE_CHECKING:
     from pytest_rtcmpu.client import Client
     from pytest_rtcmpu.endpoint import Endpoint
+    from pytest_rtcmpu.mock.served import ServedEndpoint
     from pytest_rtcmpu.model import StartMPUTask
     from pytest_rtcmpu.server.http import Server
-    from pytest_rtcmpu.server.served import ServedEndpoint
     from pytest_rtcmpu.values.credentials import Credentials
 
 
@@ -131,7 +131,7 @@ def rtcmpu_endpoint(
 
     It verifies signatures, enforces every documented rule and records every call: see ``calls``,
     ``tasks``, ``fail_next``, ``stop``, ``register_layout``, ``set_clock`` and ``reset``. Whatever
-    in this process calls through requests reaches it, the published SDKs too; other hosts are
+    in this process calls the service's names reaches it, the published SDKs too; other hosts are
     blocked, and ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET hold test keys.
     """
     with rtcmpu_mock(credentials=rtcmpu_credentials) as endpoint:
@@ -172,7 +172,7 @@ def rtcmpu_server(
     """
     import warnings
 
-    from pytest_rtcmpu.server.served import failure_text, served
+    from pytest_rtcmpu.mock.served import failure_text, served
 
     with served(_rtcmpu_loopback, credentials=rtcmpu_credentials) as endpoint:
         yield endpoint

@@ -141,6 +141,17 @@ class Connection(asyncio.BufferedProtocol):
 
     # -- called by the server
 
+    @property
+    def port(self) -> int:
+        """The client's port; 0 where it has left before it could be asked."""
+        peer = self._transport.get_extra_info("peername")
+        return int(peer[1]) if peer else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is asked on it, and nothing still to be answered."""
+        return self._state.phase == "idle"
+
     def expire(self) -> None:
         """Take leave of a client whose time is over."""
         if self._state.outlet == "full" or self._state.phase in OVER:

@@ -27,7 +27,7 @@ import requests
 import urllib3
 from any_clients import CLIENTS, PATIENCE, Call, yarl_of
 
-from pytest_rtcmpu import Client, Credentials, Endpoint, Request, StartMPUTask, faults
+from pytest_rtcmpu import Client, Credentials, Endpoint, Request, Response, StartMPUTask, faults
 from pytest_rtcmpu.errors import CertificateWarning, SignatureWarning
 from pytest_rtcmpu.mock import door, listener
 from pytest_rtcmpu.mock.door import mocked
@@ -366,12 +366,17 @@ def test_a_left_over_threads_connection_carries_nothing() -> None:
 
 def test_what_hangs_is_let_go_with_its_mock() -> None:
     """A call that waits for its reply when the mock is closed fails then."""
+    asked = threading.Event()
+
+    def hang(reply: Response) -> Response:
+        asked.set()
+        return faults.timeout(reply)
+
     with ThreadPoolExecutor(1) as pool:
         with mocked() as endpoint:
-            endpoint.spoil_next(faults.timeout)
+            endpoint.spoil_next(hang)
             waiting = pool.submit(start, CLIENTS["http.client"])
-            while not endpoint.call_count:
-                pass
+            asked.wait(PATIENCE)
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             waiting.result(PATIENCE)
 

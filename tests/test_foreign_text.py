@@ -15,6 +15,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 import pytest
+from pytest_rtcmpu.server.served import failure_text
 from reports import both, broken, doubtful, finding, of
 
 from pytest_rtcmpu import Endpoint, cli, errors
@@ -31,7 +32,6 @@ from pytest_rtcmpu.server import command
 from pytest_rtcmpu.server.control import Control
 from pytest_rtcmpu.server.http import Failure
 from pytest_rtcmpu.server.page import page
-from pytest_rtcmpu.server.served import failure_text
 from pytest_rtcmpu.values.messages import Request
 from pytest_rtcmpu.values.text import for_json, for_terminal, system_error
 

@@ -7,7 +7,8 @@ import re
 
 
 @functools.lru_cache(maxsize=64)
-def _names_of(host: str) -> re.Pattern[str]:
+def names_of(host: str) -> re.Pattern[str]:
+    """Return what the names of a service match in whole, in lower case: for JavaScript too."""
     label, _, domain = host.lower().partition(".")
     return re.compile(rf"{re.escape(label)}(?:[.-][a-z0-9-]+)*\.{re.escape(domain)}", re.ASCII)
 
@@ -20,4 +21,4 @@ def is_host_of(host: str, name: str) -> bool:
     Args:
         name: in lower case, without a dot at its end.
     """
-    return _names_of(host).fullmatch(name) is not None
+    return names_of(host).fullmatch(name) is not None

@@ -16,14 +16,12 @@ from typing import Any
 from pytest_rtcmpu.errors import CertificateWarning, RTCMPUWarning
 from pytest_rtcmpu.mock import openings
 from pytest_rtcmpu.mock.openings import Opening
+from pytest_rtcmpu.server.admission import is_distrust
 from pytest_rtcmpu.server.authority import Authority
 from pytest_rtcmpu.server.connection import Connection
 from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.values.messages import Delivery, Request, Response
 
-#: What arrived before a mock is closed is looked at by then: a client's last word on a
-#: certificate takes the loop some turns to understand.
-_TURNS = 8
 #: The answer to what nobody can be found to have sent.
 _NOBODY = Response(status=503, delivery=Delivery(ending="close"))
 
@@ -74,16 +72,15 @@ class Listener(Server):
     def tls_failed(self, port: int, error: Exception) -> None:
         """Warn of a client that does not trust the certificate."""
         opening = self._senders.get(port)
-        if opening is not None and opening.is_open and "alert" in str(error).lower():
+        if opening is not None and opening.is_open and is_distrust(error):
             warn(opening, _distrusted(opening.host, error))
 
     def forget(self, opening: Opening) -> None:
         """Let go what is still being answered; connections without a request are kept."""
         mine = [port for port, sender in self._senders.items() if sender is opening]
         if mine:
-            self.disconnect(
-                lambda connection: connection.port in mine and not connection.is_idle, turns=_TURNS
-            )
+            self.settle()
+            self.disconnect(lambda connection: connection.port in mine and not connection.is_idle)
         for port in mine:
             if self._senders.get(port) is opening:
                 del self._senders[port]

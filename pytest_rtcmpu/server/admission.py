@@ -17,6 +17,11 @@ _HANDSHAKE = b"\x16"
 _PAUSE = 0.5
 
 
+def is_distrust(error: Exception) -> bool:
+    """Whether a handshake failed because the client would not have it, as it says by an alert."""
+    return isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "")
+
+
 class Admission:
     """Accept clients, and give each a transport: of TLS where it begins a handshake.
 

@@ -1,6 +1,6 @@
 """A throwaway certificate authority, and the certificates by which the service's names are served.
 
-Nothing of it outlives the process but the files that :meth:`Authority.write` is asked for.
+Nothing of it outlives the process but what is written of it for other programs (``setup``).
 """
 
 from __future__ import annotations
@@ -76,12 +76,6 @@ class Authority:
                     self._contexts[names] = context
             return context
 
-    def write(self, folder: Path) -> Path:
-        """Write the authority's certificate into a folder, and return the file."""
-        file = folder / "ca.pem"
-        file.write_bytes(self.pem)
-        return file
-
 
 def bundle(authority: Authority) -> bytes:
     """Return the certificate of an authority, and those that this machine trusts by itself."""
@@ -90,3 +84,18 @@ def bundle(authority: Authority) -> bytes:
     with suppress(OSError):
         found = Path(paths.cafile or paths.openssl_cafile).read_bytes()
     return authority.pem + found
+
+
+def trust_store(authority: Authority, password: bytes) -> bytes | None:
+    """Return an authority's certificate as Java reads it; ``None`` where cryptography cannot.
+
+    Its password is no secret: Java wants one.
+    """
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+    from cryptography.x509 import load_pem_x509_certificate
+
+    write = getattr(pkcs12, "serialize_java_truststore", None)
+    if write is None:
+        return None
+    certificate = pkcs12.PKCS12Certificate(load_pem_x509_certificate(authority.pem), b"rtcmpu")
+    return bytes(write([certificate], BestAvailableEncryption(password)))

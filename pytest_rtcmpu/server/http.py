@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from pytest_rtcmpu.server.admission import Admission
+from pytest_rtcmpu.server.admission import Admission, is_distrust
 from pytest_rtcmpu.server.connection import Connection
 from pytest_rtcmpu.server.limits import Limits
+from pytest_rtcmpu.server.proxy import Proxy
 from pytest_rtcmpu.server.writing import Framing, Reply, plain
 from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.messages import Request, Response
@@ -36,6 +37,9 @@ Handle = Callable[[Request], Response]
 
 
 DEFAULT_LIMITS = Limits()
+#: So often the loop looks for what has arrived until all of it is understood: that a handshake
+#: has failed takes some turns, and through a tunnel twice as many.
+_TURNS = 32
 
 # Whatever event loop policy the tested code has installed, the server has asyncio's own.
 if sys.platform == "win32":
@@ -78,6 +82,10 @@ class Server:
         ssl_context: what everybody is served with, who has to speak TLS then.
         tls: returns what those are served with who begin a handshake, and is asked when the first
             one does; the others are served without.
+        proxy: whom it leads to, as a proxy; it is none unless given.
+
+    Attributes:
+        on_distrust: called with the error of a client that does not trust the certificate.
     """
 
     def __init__(
@@ -88,6 +96,7 @@ class Server:
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
         tls: Callable[[], ssl.SSLContext] | None = None,
+        proxy: Proxy | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.handle = handle
@@ -97,6 +106,8 @@ class Server:
         self._port = port
         self._ssl_context = ssl_context
         self._tls = tls
+        self.proxy = proxy
+        self.on_distrust: Callable[[Exception], object] = lambda error: None
         self.connections: set[Connection] = set()
         self._asked: list[tuple[Connection, Request, Framing]] = []
         # asyncio would take 256 KiB of fresh memory for each read, a quarter of the throughput.
@@ -119,6 +130,18 @@ class Server:
     def port(self) -> int:
         """The port the server listens on, known once it has started."""
         return int(self.url.rpartition(":")[2])
+
+    @property
+    def own_address(self) -> tuple[str, int]:
+        """Where this machine reaches it."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host), self.port
+
+    @property
+    def own_url(self) -> str:
+        """By what URL this machine reaches it."""
+        host, port = self.own_address
+        host = f"[{host}]" if ":" in host else host
+        return f"{self.url.partition('://')[0]}://{host}:{port}"
 
     @property
     def open_connections(self) -> int:
@@ -159,6 +182,10 @@ class Server:
         # A handle may stop its own server: the thread then ends after the reply is written.
         if thread is not None and thread is not threading.current_thread():
             thread.join()
+
+    def settle(self) -> None:
+        """Let the server see what has arrived by now: a client's last word on a certificate too."""
+        self.disconnect(lambda connection: False, turns=_TURNS)
 
     def disconnect(
         self, which: Callable[[Connection], bool] = lambda connection: True, *, turns: int = 0
@@ -318,6 +345,8 @@ class Server:
 
     def tls_failed(self, port: int, error: Exception) -> None:
         """Learn that the client at a port has not come in: it speaks no TLS, or trusts us not."""
+        if is_distrust(error):
+            self.on_distrust(error)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Keep what asyncio would log."""

@@ -310,6 +310,17 @@ def test_a_tests_own_error_comes_first() -> None:
     assert "ZeroDivisionError('a fault of our own')" in "".join(caught.value.__notes__)
 
 
+def test_mocked_makes_an_endpoint_of_its_settings() -> None:
+    """Without an endpoint it makes one; settings beside an endpoint are an error."""
+    key = Credentials("our-key", "our-secret")
+    with mocked(credentials=key, max_calls=1) as endpoint:
+        for number in range(2):
+            start(CLIENTS["requests"], key=key, task=another_task(str(number)))
+    assert (endpoint.credentials, endpoint.call_count, len(endpoint.calls)) == (key, 2, 1)
+    with pytest.raises(TypeError, match="expected settings or an endpoint, got both: max_calls"):
+        mocked(endpoint, max_calls=1).__enter__()
+
+
 # ----------------------------------------------------------------------------- whose a call is
 
 
@@ -362,6 +373,25 @@ def test_a_left_over_threads_connection_carries_nothing() -> None:
             with pytest.raises(httpx.TransportError):
                 late.result()
     assert endpoint.call_count == 0
+
+
+def test_no_mock_is_kept_by_the_server() -> None:
+    """The thread that serves all mocks holds on to none: what it recorded can be freed."""
+    code = (
+        "import gc, http.client, weakref\n"
+        "from pytest_rtcmpu import mocked\n"
+        "connection = http.client.HTTPConnection('rtc.aliyuncs.com')\n"
+        "with mocked() as endpoint:\n"
+        "    connection.request('GET', '/')\n"
+        "    connection.getresponse().read()\n"
+        "kept = weakref.ref(endpoint)\n"
+        "print(endpoint.call_count)\n"
+        "del endpoint\n"
+        "gc.collect()\n"
+        "print(kept())\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["1", "None"]
 
 
 def test_what_hangs_is_let_go_with_its_mock() -> None:

@@ -448,6 +448,21 @@ def test_serve_lets_through_whom_it_is_told_to(beyond: Server) -> None:
         assert served.end() == 0
 
 
+def test_serve_tells_of_a_client_that_does_not_trust() -> None:
+    """A client that does not trust the certificate is told of, with the file to trust."""
+    with serving("--proxy", "--tls") as served:
+        assert served.url.startswith("https://")
+        file = served.line().rpartition(" ")[2].strip()
+        with Raw(int(served.url.rpartition(":")[2])) as raw:
+            connect(raw, f"{HOST}:443")
+            with pytest.raises(ssl.SSLCertVerificationError):
+                ssl.create_default_context().wrap_socket(raw.sock, server_hostname=HOST)
+        assert served.process.stderr is not None
+        assert "does not trust the certificate" in (line := served.process.stderr.readline())
+        assert line.endswith(f"let it trust {file}\n")
+        assert served.end() == 0
+
+
 def test_serve_is_no_proxy_unless_told() -> None:
     """Without --proxy a tunnel is a bad request, as it was."""
     with serving() as served:

@@ -10,8 +10,8 @@ import functools
 import os
 import socket
 import ssl
-import threading
-from typing import Any
+import sys
+from typing import Any, Self
 
 from pytest_rtcmpu.errors import CertificateWarning, RTCMPUWarning
 from pytest_rtcmpu.mock import openings
@@ -20,6 +20,7 @@ from pytest_rtcmpu.server.admission import is_distrust
 from pytest_rtcmpu.server.authority import Authority
 from pytest_rtcmpu.server.connection import Connection
 from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.messages import Delivery, Request, Response
 
 #: The answer to what nobody can be found to have sent.
@@ -40,6 +41,13 @@ class Listener(Server):
         self.process = os.getpid()
         #: What was sent last from a port of this machine was sent in this opening.
         self._senders: dict[int, Opening] = {}
+
+    def start(self) -> Self:
+        """Listen; the thread is nobody's, whoever was the first to call."""
+        super().start()
+        if self._thread is not None:
+            openings.disown(self._thread)
+        return self
 
     @functools.cached_property
     def _serving(self) -> ssl.SSLContext:
@@ -104,7 +112,7 @@ def warn(opening: Opening, warning: RTCMPUWarning) -> None:
         opening.failures.append(error)
 
 
-_lock = threading.Lock()
+_lock = own_lock(sys.modules[__name__], "_lock")
 _listener: Listener | None = None
 
 

@@ -146,6 +146,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_pools)
 
 
+def disown(thread: threading.Thread) -> None:
+    """Let a thread that was started in a mock belong to none: it serves all of them."""
+    _started_in.pop(thread, None)
+
+
 def start_noting(original: Any) -> Any:
     """Return ``Thread.start`` that notes what a thread belongs to."""
 

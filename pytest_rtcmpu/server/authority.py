@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 import ssl
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from pytest_rtcmpu.errors import CannotRun
+from pytest_rtcmpu.values.forks import own_lock
 
 #: Certificates that were issued are kept, of so many names.
 _MAX_NAMES = 256
@@ -26,7 +26,7 @@ class Authority:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = own_lock(self, "_lock")
         self._contexts: dict[tuple[str, ...], ssl.SSLContext] = {}
 
     @functools.cached_property

@@ -18,7 +18,7 @@ import pytest
 from raw_socket import Raw
 from test_serve import serving
 
-from pytest_rtcmpu import Client, Credentials, Endpoint, Response, faults
+from pytest_rtcmpu import Client, Credentials, Endpoint, Request, Response, faults
 from pytest_rtcmpu.errors import CertificateWarning
 from pytest_rtcmpu.mock.served import ServedEndpoint
 from pytest_rtcmpu.model import example_task
@@ -142,6 +142,16 @@ def test_faults_go_through_a_tunnel(
     assert rtcmpu_server.calls[0].fault == f"faults.{fault}"
 
 
+def test_a_reset_goes_through_a_tunnel(rtcmpu_server: ServedEndpoint) -> None:
+    """Beyond a tunnel a reset is a reset, after what came before it, and not an end."""
+    rtcmpu_server.spoil_next(faults.reset_amid_reply)
+    with Raw(int(rtcmpu_server.proxy_url.rpartition(":")[2])) as raw:
+        connect(raw, f"{HOST}:80")
+        assert raw.send(GET).file.readline() == b"HTTP/1.1 400 Bad Request\r\n"
+        with pytest.raises(ConnectionResetError):
+            raw.rest()
+
+
 # ---------------------------------------------------------------------------- published clients
 
 POP_CORE = """
@@ -230,10 +240,13 @@ def endpoint() -> Endpoint:
 @pytest.fixture
 def beyond() -> Iterator[Server]:
     """Somebody else, by plain http."""
-    with Server(
-        lambda request: Response(status=200, body=f"beyond {request.target}".encode())
-    ) as it:
-        yield it
+
+    def handle(request: Request) -> Response:
+        told = f"beyond {request.target}, {request.header('Connection')}"
+        return Response(status=200, body=told.encode())
+
+    with Server(handle) as server:
+        yield server
 
 
 @pytest.fixture
@@ -319,14 +332,14 @@ def test_an_allowed_host_is_called_for_real(proxy: Server, beyond: Server) -> No
     """Through a tunnel, and by a request for its URL, whose hop-by-hop fields stay behind."""
     with Raw(proxy.port) as raw:
         connect(raw, f"localhost:{beyond.port}")
-        assert raw.ask(b"GET /one HTTP/1.1\r\nHost: x\r\n\r\n").body == b"beyond /one"
+        assert raw.ask(b"GET /one HTTP/1.1\r\nHost: x\r\n\r\n").body == b"beyond /one, None"
     with Raw(proxy.port) as raw:
         url = f"http://localhost:{beyond.port}/two?x=y"
         reply = raw.ask(
             f"POST {url} HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n"
             "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n".encode()
         )
-        assert reply.body == b"beyond /two?x=y"
+        assert reply.body == b"beyond /two?x=y, close"
         assert raw.rest() == b""
 
 
@@ -441,7 +454,7 @@ def test_serve_lets_through_whom_it_is_told_to(beyond: Server) -> None:
         port = int(served.url.rpartition(":")[2])
         with Raw(port) as raw:
             connect(raw, f"localhost:{beyond.port}")
-            assert raw.ask(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n").body == b"beyond /x"
+            assert raw.ask(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n").body == b"beyond /x, None"
         with Raw(port) as raw:
             reply = raw.ask(b"CONNECT other.example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"--allow-host" in reply.body

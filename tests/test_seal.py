@@ -342,6 +342,13 @@ REFUSED: dict[str, Callable[[str], object]] = {
     "aiodns, a record": lambda host: run(ask_aiodns_for_a_record(host)),
     "sendto": lambda host: by_sendto(host, 443),
     "a connected packet": lambda host: by_connected_packet(host, 443),
+    "sendto, looked up": lambda host: by_sendto(socket.gethostbyname(host), 443),
+    "a connected packet, looked up": lambda host: by_connected_packet(
+        socket.gethostbyname(host), 443
+    ),
+    "_socket, looked up": lambda host: by_connect(
+        socket.gethostbyname(host), 443, make=_socket.socket
+    ),
     "pycurl": lambda host: by_pycurl(f"https://{host}/"),
 }
 NAMES = pytest.mark.parametrize(

@@ -71,7 +71,9 @@ def judge_host(host: object) -> None:
 def _judge(name: str, opening: Opening) -> None:
     if name in opening.allow and name != opening.host:
         return
-    if is_host_of(opening.host, name) or name == STAND_IN:
+    if name == STAND_IN:
+        name = opening.host
+    if is_host_of(opening.host, name):
         if opening.endpoint is None:
             why = "is out of reach while a client is checked: it is given the endpoint to call"
         else:

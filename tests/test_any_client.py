@@ -29,7 +29,7 @@ from any_clients import CLIENTS, PATIENCE, Call, yarl_of
 
 from pytest_rtcmpu import Client, Credentials, Endpoint, Request, Response, StartMPUTask, faults
 from pytest_rtcmpu.errors import CertificateWarning, SignatureWarning
-from pytest_rtcmpu.mock import door, listener
+from pytest_rtcmpu.mock import door, listener, openings
 from pytest_rtcmpu.mock.door import mocked
 from pytest_rtcmpu.model import example_task
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
@@ -449,6 +449,33 @@ def test_a_client_that_does_not_trust_is_explained() -> None:
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         handshake(context, None)
+
+
+@pytest.mark.parametrize("how", ["by name", "by place", "a buffer's by place"])
+def test_however_the_name_is_given(how: str) -> None:
+    """The server's name is found among the arguments of ``wrap_socket`` and ``wrap_bio``."""
+    context = ssl.create_default_context()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with mocked(), closing(socket.create_connection((HOST, 443), PATIENCE)) as sock:
+        if how == "by name":
+            secure: Any = context.wrap_socket(sock=sock, server_hostname=HOST)
+        elif how == "by place":
+            secure = context.wrap_socket(sock, False, True, True, HOST)
+        else:
+            secure = context.wrap_bio(incoming, outgoing, False, HOST)
+        assert secure.context is listener.authority().trusting
+        if how != "a buffer's by place":
+            secure.close()
+
+
+def test_a_region_that_is_allowed_is_not_answered() -> None:
+    """A region's host that may be called for real is looked up for real, the others are not."""
+    region = "rtc.cn-shanghai.aliyuncs.com"
+    with mocked(allow_hosts=[region]):
+        assert not openings.is_answered(region)
+        assert openings.is_answered("rtc.cn-hangzhou.aliyuncs.com")
+    with mocked(allow_hosts=[HOST]):
+        assert openings.is_answered(HOST)
 
 
 @pytest.mark.parametrize("name", ["other.example.com", "xrtc.aliyuncs.com", "localhost"])

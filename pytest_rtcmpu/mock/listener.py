@@ -85,7 +85,7 @@ class Listener(Server):
 
     def forget(self, opening: Opening) -> None:
         """Let go what is still being answered; connections without a request are kept."""
-        mine = [port for port, sender in self._senders.items() if sender is opening]
+        mine = [port for port, sender in self._senders.copy().items() if sender is opening]
         if mine:
             self.settle()
             self.disconnect(lambda connection: connection.port in mine and not connection.is_idle)

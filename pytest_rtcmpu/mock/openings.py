@@ -55,8 +55,9 @@ class Opening:
     failures: list[BaseException] = field(default_factory=list)
 
     def answers(self, name: str) -> bool:
-        """Whether it answers in place of a host."""
-        return self.endpoint is not None and is_host_of(self.host, name)
+        """Whether it answers in place of a host: not in place of a region's that is allowed."""
+        mine = name == self.host or (name not in self.allow and is_host_of(self.host, name))
+        return mine and self.endpoint is not None
 
 
 class NotAnswered(Exception):

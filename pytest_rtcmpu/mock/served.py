@@ -111,7 +111,7 @@ def served(
         files: writes what other programs are to read, or returns what was written.
     """
     endpoint = ServedEndpoint(server, files, **settings)
-    before = server.handle
+    before = server.handle, server.on_distrust
     server.on_distrust = lambda error: endpoint.warn(
         CertificateWarning(
             f"a client does not trust the certificate of rtcmpu_server ({error}): let it trust the "
@@ -125,7 +125,7 @@ def served(
             yield endpoint
         finally:
             server.settle()
-            server.handle = before
+            server.handle, server.on_distrust = before
             server.disconnect()
 
 

@@ -12,6 +12,7 @@ import functools
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pytest_rtcmpu.mock import listener, openings
@@ -70,7 +71,9 @@ def _connecting(original: Any) -> Any:
         try:
             return original(self, end.address)
         finally:
-            end.note(self, opening)
+            # One that does not block is being connected now, and has its port.
+            with suppress(OSError):
+                end.note(self, opening)
 
     return connect
 
@@ -81,14 +84,21 @@ def destination(sock: Any, address: Any) -> Opening | None:
     return opening_of(address[0]) if by_tcp and isinstance(address, tuple) else None
 
 
-def _wrapping(original: Any) -> Any:
-    """Return ``wrap_socket`` or ``wrap_bio`` that trusts the listener where it stands in."""
+def _wrapping(place: int, original: Any) -> Any:
+    """Return ``wrap_socket`` or ``wrap_bio`` that trusts the listener where it stands in.
 
-    def wrap(self: Any, *args: Any, server_hostname: Any = None, **kwargs: Any) -> Any:
-        name = name_of(server_hostname) if openings.open_ones else None
-        if name is not None and openings.is_answered(name) and _may_lead_here(args[0]):
-            self = listener.authority().trusting
-        return original(self, *args, server_hostname=server_hostname, **kwargs)
+    Args:
+        place: where the server's name stands among the arguments.
+    """
+
+    def wrap(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if openings.open_ones:
+            given = kwargs.get("server_hostname", args[place] if len(args) > place else None)
+            end = args[0] if args else kwargs.get("sock")
+            name = name_of(given)
+            if name is not None and openings.is_answered(name) and _may_lead_here(end):
+                self = listener.authority().trusting
+        return original(self, *args, **kwargs)
 
     return wrap
 
@@ -109,5 +119,5 @@ def open_doors(patches: Patches) -> None:
         patches.make(socket, name, functools.partial(_looking_up, real))
     for name in ("connect", "connect_ex"):
         patches.make(_Socket, name, _connecting)
-    for name in ("wrap_socket", "wrap_bio"):
-        patches.make(ssl.SSLContext, name, _wrapping)
+    for name, place in (("wrap_socket", 4), ("wrap_bio", 3)):
+        patches.make(ssl.SSLContext, name, functools.partial(_wrapping, place))

@@ -375,6 +375,43 @@ def test_a_left_over_threads_connection_carries_nothing() -> None:
     assert endpoint.call_count == 0
 
 
+def test_two_tasks_have_each_its_own() -> None:
+    """Two tasks of one loop that have a mock each at once are answered each by its own."""
+    endpoints = [Endpoint(), Endpoint()]
+
+    async def test(endpoint: Endpoint, session: aiohttp.ClientSession) -> None:
+        with mocked(endpoint):
+            await asyncio.sleep(0)
+            async with session.get(f"https://{HOST}/"):
+                await asyncio.sleep(0)
+
+    async def both() -> None:
+        async with aiohttp.ClientSession() as session:
+            await asyncio.gather(*(test(endpoint, session) for endpoint in endpoints))
+
+    asyncio.run(both())
+    assert [endpoint.call_count for endpoint in endpoints] == [1, 1]
+
+
+def test_a_thread_that_belongs_to_neither_is_refused() -> None:
+    """Where two threads have a mock open, one that was there before is told why nobody answers."""
+    threads = [ThreadPoolExecutor(1) for _ in range(3)]
+    for thread in threads:
+        thread.submit(int).result()
+    stranger, *pair = threads
+    mocks = [mocked(), mocked()]
+    try:
+        for thread, each in zip(pair, mocks, strict=True):
+            thread.submit(each.__enter__).result()
+        told = stranger.submit(start, CLIENTS["http.client"]).exception()
+        assert "several threads have a mock open" in str(told)
+        for thread, each in zip(pair, mocks, strict=True):
+            thread.submit(each.__exit__, None, None, None).result()
+    finally:
+        for thread in threads:
+            thread.shutdown()
+
+
 def test_no_mock_is_kept_by_the_server() -> None:
     """The thread that serves all mocks holds on to none: what it recorded can be freed."""
     code = (

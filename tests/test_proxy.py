@@ -54,7 +54,11 @@ COMMANDS: dict[str, tuple[str, Callable[[str], list[str]]]] = {
     "Node, http and https": ("node", lambda url: [tool("node"), script("call.js"), url, "own"]),
     "Node, fetch": ("node", lambda url: [tool("node"), script("call.js"), url, "fetch"]),
     "Java, HttpClient": ("java", lambda url: [tool("java"), script("Call.java"), url]),
-    "Go, net/http": ("go", lambda url: [tool("go"), "run", script("call.go"), url]),
+    # Debian's golang-go only recommends the compiler of C that cgo needs.
+    "Go, net/http": (
+        "go",
+        lambda url: [tool("env"), "CGO_ENABLED=0", tool("go"), "run", script("call.go"), url],
+    ),
     "PHP, curl": ("php", lambda url: [tool("php"), script("call.php"), url]),
     **{
         f"Python, {library}": (

@@ -271,6 +271,8 @@ def test_a_proxy_on_this_machine_goes_on_for_what_is_allowed(proxy: Ear, host: s
     assert proxy.heard()[1].startswith(b"CONNECT") == (host != REAL)
 
 
+# alibabacloud_tea_openapi 0.4 calls datetime.utcnow(), which Python 3.12 deprecates.
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 @pytest.mark.parametrize("names", ["upper", "lower"])
 def test_no_proxy_of_the_environment_hears_of_it(
     proxy: Ear, monkeypatch: pytest.MonkeyPatch, names: str

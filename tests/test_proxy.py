@@ -401,6 +401,28 @@ def test_no_tunnel_outlives_the_server(authority: Authority, endpoint: Endpoint)
     assert server.open_connections == 0
 
 
+@pytest.mark.parametrize("first", ["client", "host"])
+def test_a_tunnel_is_over_when_both_have_said_all(proxy: Server, first: str) -> None:
+    """Either may end first and listen on; when the other has ended too, nothing is left open."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening, Raw(proxy.port) as raw:
+        connect(raw, f"localhost:{listening.getsockname()[1]}")
+        with listening.accept()[0] as host:
+            if first == "client":
+                raw.send(b"all").end()
+                assert host.makefile("rb").read() == b"all"
+                host.sendall(b"mine")
+                host.shutdown(socket.SHUT_WR)
+                assert raw.rest() == b"mine"
+            else:
+                host.sendall(b"mine")
+                host.shutdown(socket.SHUT_WR)
+                assert raw.rest() == b"mine"
+                raw.send(b"all").end()
+                assert host.makefile("rb").read() == b"all"
+            proxy.settle()
+            assert proxy.open_connections == 0
+
+
 def test_a_client_that_does_not_trust_is_explained(rtcmpu_server: ServedEndpoint) -> None:
     """It gets a TLS error, and the test a warning that names the file to trust."""
     with Raw(int(rtcmpu_server.proxy_url.rpartition(":")[2])) as raw:

@@ -134,7 +134,7 @@ class Connection(asyncio.BufferedProtocol):
         self._state.read("ended")
         if self._tunnel is not None:
             self._tunnel.end()
-            return not self._tls
+            return not (self._tls or self._tunnel.ended)
         if self._tls:
             # asyncio leaves no half of a TLS connection open: it is now or never.
             self._owner.answer_all()

@@ -110,10 +110,15 @@ class Near(Protocol):
 
 
 class Tunnel(asyncio.Protocol):
-    """The far side of a tunnel: what comes there goes to the client, and the other way round."""
+    """The far side of a tunnel: what comes there goes to the client, and the other way round.
+
+    Attributes:
+        ended: whether nothing more comes from there.
+    """
 
     def __init__(self, near: Near) -> None:
         self._near = near
+        self.ended = False
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -127,6 +132,7 @@ class Tunnel(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Pass it on; the client may go on talking."""
+        self.ended = True
         self._near.far_ended()
         return True
 

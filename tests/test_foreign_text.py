@@ -15,7 +15,6 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 import pytest
-from pytest_rtcmpu.server.served import failure_text
 from reports import both, broken, doubtful, finding, of
 
 from pytest_rtcmpu import Endpoint, cli, errors
@@ -23,6 +22,7 @@ from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import Exchange
 from pytest_rtcmpu.checks.run import ClientBench
 from pytest_rtcmpu.checks.testees.targets import callable_target
+from pytest_rtcmpu.mock.served import failure_text
 from pytest_rtcmpu.report import summary
 from pytest_rtcmpu.report.github import annotate
 from pytest_rtcmpu.report.html import to_html

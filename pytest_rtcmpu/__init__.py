@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         UnreadableReply,
     )
     from pytest_rtcmpu.faults import Fault
+    from pytest_rtcmpu.mock.door import mocked
     from pytest_rtcmpu.model import (
         MediaEncode,
         SourceType,
@@ -65,6 +66,7 @@ _HOMES = {
         "UnreadableReply",
     ),
     "faults": ("Fault",),
+    "mock.door": ("mocked",),
     "strategies": ("GatewayViolation", "Violation"),
     "values.messages": ("Request", "Response"),
     "model": (
@@ -104,6 +106,7 @@ __all__ = [  # noqa: RUF022 - in the order of the modules above
     "UndocumentedError",
     "UnreadableReply",
     "Fault",
+    "mocked",
     "GatewayViolation",
     "Violation",
     "Request",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         UnreadableReply,
     )
     from pytest_rtcmpu.faults import Fault
+    from pytest_rtcmpu.mock.door import mocked
     from pytest_rtcmpu.model import (
         GetMPUTaskStatus,
         MediaEncode,
@@ -69,6 +70,7 @@ _HOMES = {
         "UnreadableReply",
     ),
     "faults": ("Fault",),
+    "mock.door": ("mocked",),
     "strategies": ("GatewayViolation", "Violation"),
     "values.messages": ("Request", "Response"),
     "model": (
@@ -113,6 +115,7 @@ __all__ = [  # noqa: RUF022 - in the order of the modules above
     "UndocumentedError",
     "UnreadableReply",
     "Fault",
+    "mocked",
     "GatewayViolation",
     "Violation",
     "Request",

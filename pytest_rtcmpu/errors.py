@@ -45,6 +45,10 @@ class SilenceWarning(RTCMPUWarning):
     """A request relies on something that the documentation leaves open."""
 
 
+class CertificateWarning(RTCMPUWarning):
+    """A client did not trust the certificate that it was shown; the text says what to do."""
+
+
 class InvalidTask(RTCMPUError, ValueError):
     """A task breaks the contract. ``problems`` lists everything that is wrong with it."""
 

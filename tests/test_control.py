@@ -480,7 +480,7 @@ def test_a_refused_name_tells_how_to_allow_it(endpoint: Endpoint) -> None:
     control = Control(endpoint, host="0.0.0.0")
     status, why = refused(control, "POST", "/reset", Host="rtcmpu:8080")
     assert status == 403
-    assert "--allow-host" in why
+    assert "--own-name" in why
     assert ask(Control(endpoint, names=["rtcmpu"]), "POST", "/reset", Host="rtcmpu").status == 200
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from pytest_rtcmpu import Client, Credentials, cli
+from pytest_rtcmpu.mock.served import ServedEndpoint
 from pytest_rtcmpu.model import example_task
 from pytest_rtcmpu.server.control import _ROUTES
 from pytest_rtcmpu.server.http import DEFAULT_LIMITS
-from pytest_rtcmpu.server.served import ServedEndpoint
 
 PAGE = (Path(__file__).parent.parent / "docs" / "server.md").read_text("utf-8")
 

@@ -22,6 +22,7 @@ from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import Exchange
 from pytest_rtcmpu.checks.run import ClientBench
 from pytest_rtcmpu.checks.testees.targets import callable_target
+from pytest_rtcmpu.mock.served import failure_text
 from pytest_rtcmpu.report import summary
 from pytest_rtcmpu.report.github import annotate
 from pytest_rtcmpu.report.html import to_html
@@ -31,7 +32,6 @@ from pytest_rtcmpu.server import command
 from pytest_rtcmpu.server.control import Control
 from pytest_rtcmpu.server.http import Failure
 from pytest_rtcmpu.server.page import page
-from pytest_rtcmpu.server.served import failure_text
 from pytest_rtcmpu.values.messages import Request
 from pytest_rtcmpu.values.text import for_json, for_terminal, system_error
 

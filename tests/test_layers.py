@@ -25,8 +25,8 @@ FLOORS = (
     ("model", "wire", "faults", "signatures", "bounded"),
     ("client",),
     ("endpoint",),
-    ("strategies", "mock"),
-    ("server",),
+    ("strategies", "server"),
+    ("mock",),
     ("hypothesis_entry", "checks"),
     ("report", "explain"),
     ("plugin", "differences"),
@@ -216,7 +216,10 @@ def test_imports_for_type_checkers_do_not_count() -> None:
 
 #: What everybody loads who has the package installed.
 LIGHT = ("plugin", "plugin.checks", "plugin.running")
-HEAVY = ("hypothesis", "requests", "responses", "urllib3", "h11", f"{NAME}.contract")
+HEAVY = (
+    *("hypothesis", "requests", "responses", "urllib3", "h11", "trustme", "cryptography"),
+    f"{NAME}.contract",
+)
 
 
 @pytest.mark.parametrize("module", ["pytest_rtcmpu", "pytest_rtcmpu.plugin"])

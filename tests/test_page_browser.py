@@ -12,8 +12,8 @@ from test_report_browser import CONTRAST
 
 from pytest_rtcmpu import Client, Credentials, faults
 from pytest_rtcmpu.errors import RTCMPUError
+from pytest_rtcmpu.mock.served import ServedEndpoint
 from pytest_rtcmpu.model import example_task
-from pytest_rtcmpu.server.served import ServedEndpoint
 
 pytestmark = pytest.mark.browser
 

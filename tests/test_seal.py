@@ -8,6 +8,7 @@ import http.client
 import socket
 import ssl
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, closing
@@ -17,10 +18,10 @@ from typing import Any
 import aiohttp
 import httpx
 import pytest
-import requests
 import urllib3
 
 from pytest_rtcmpu import Endpoint, contract
+from pytest_rtcmpu.mock import names
 from pytest_rtcmpu.mock.door import mocked, sealed
 
 REAL = "rtc.aliyuncs.com"
@@ -215,12 +216,6 @@ def by_proxy_manager(port: int, scheme: str) -> object:
     return manager.request("GET", f"{scheme}://{REAL}/", retries=False, timeout=PATIENCE)
 
 
-def by_proxy_handler(port: int) -> object:
-    """Call through urllib's handler of proxies."""
-    handler = urllib.request.ProxyHandler({"http": f"http://127.0.0.1:{port}"})
-    return urllib.request.build_opener(handler).open(f"http://{REAL}/", timeout=PATIENCE)
-
-
 def by_socks(port: int, *messages: bytes) -> object:
     """Ask a SOCKS proxy, whose greeting tells nothing yet."""
     with socket.create_connection(("127.0.0.1", port)) as sock:
@@ -234,7 +229,6 @@ HTTP_PROXIED: dict[str, Callable[[int], object]] = {
     "http.client": by_tunnel,
     "urllib3, https": lambda port: by_proxy_manager(port, "https"),
     "urllib3, http": lambda port: by_proxy_manager(port, "http"),
-    "urllib": by_proxy_handler,
     "httpx": lambda port: httpx.Client(proxy=f"http://127.0.0.1:{port}", timeout=PATIENCE).get(
         f"https://{REAL}/"
     ),
@@ -277,6 +271,8 @@ def test_a_proxy_on_this_machine_goes_on_for_what_is_allowed(proxy: Ear, host: s
     assert proxy.heard()[1].startswith(b"CONNECT") == (host != REAL)
 
 
+# alibabacloud_tea_openapi 0.4 calls datetime.utcnow(), which Python 3.12 deprecates.
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 @pytest.mark.parametrize("names", ["upper", "lower"])
 def test_no_proxy_of_the_environment_hears_of_it(
     proxy: Ear, monkeypatch: pytest.MonkeyPatch, names: str
@@ -288,49 +284,106 @@ def test_no_proxy_of_the_environment_hears_of_it(
 
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(getattr(name, names)(), f"http://127.0.0.1:{proxy.port}")
+    endpoint = Endpoint()
     client = Client(Config(access_key_id="testid", access_key_secret="testsecret"))
-    with mocked(Endpoint()), pytest.raises(Exception) as caught:  # noqa: PT011
+    with mocked(endpoint), pytest.raises(Exception, match="Missing"):
         run(client.start_mputask_async(models.StartMPUTaskRequest(app_id="app")))
-    assert "pytest-rtcmpu" in why(caught.value)
     assert proxy.heard() == (0, b"")
+    assert endpoint.call_count == 1
+
+
+def test_a_proxy_of_urllib_is_passed_by(proxy: Ear) -> None:
+    """Urllib goes by NO_PROXY, though its handler names a proxy, and so is answered here."""
+    handler = urllib.request.ProxyHandler({"http": f"http://127.0.0.1:{proxy.port}"})
+    endpoint = Endpoint()
+    with mocked(endpoint), pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.build_opener(handler).open(f"http://{REAL}/", timeout=PATIENCE)
+    caught.value.close()
+    assert proxy.heard() == (0, b"")
+    assert endpoint.call_count == 1
 
 
 async def resolve(host: str) -> object:
     """Look a name up by the loop."""
-    return await asyncio.get_running_loop().getaddrinfo(host, 443)
+    return (await asyncio.get_running_loop().getaddrinfo(host, 443))[0][4][0]
+
+
+def aiodns_resolver() -> Any:
+    """A resolver of c-ares, whose server is nobody."""
+    aiodns = pytest.importorskip("aiodns")
+    return aiodns.DNSResolver(nameservers=["127.0.0.2"], timeout=1, tries=1)
 
 
 async def ask_aiodns(host: str) -> object:
     """Look a name up with c-ares."""
-    aiodns = pytest.importorskip("aiodns")
-    async with aiodns.DNSResolver(nameservers=["127.0.0.2"], timeout=1, tries=1) as resolver:
-        return await resolver.getaddrinfo(host)
+    async with aiodns_resolver() as resolver:
+        return (await resolver.getaddrinfo(host)).nodes[0].addr[0].decode()
 
 
-RESOLVERS: dict[str, Callable[[str], object]] = {
-    "getaddrinfo": lambda host: socket.getaddrinfo(host, 443),
-    "bytes": lambda host: socket.getaddrinfo(host.encode(), 443),
-    "gethostbyname": socket.gethostbyname,
-    "gethostbyname_ex": socket.gethostbyname_ex,
-    "_socket.getaddrinfo": lambda host: _socket.getaddrinfo(host, 443),
-    "_socket.gethostbyname": _socket.gethostbyname,
+async def ask_aiodns_for_a_record(host: str) -> object:
+    """Ask a name's server for its address."""
+    async with aiodns_resolver() as resolver:
+        return await resolver.query_dns(host, "A")
+
+
+#: What is looked up by Python's own socket, and by what can be replaced, ends here.
+ANSWERED: dict[str, Callable[[str], object]] = {
+    "getaddrinfo": lambda host: socket.getaddrinfo(host, 443)[0][4][0],
+    "bytes": lambda host: socket.getaddrinfo(host.encode(), 443)[0][4][0],
+    "upper case": lambda host: socket.gethostbyname(f"{host.upper()}."),
+    "gethostbyname": lambda host: socket.gethostbyname(host),
+    "gethostbyname_ex": lambda host: socket.gethostbyname_ex(host)[2][0],
     "asyncio": lambda host: run(resolve(host)),
     "uvloop": lambda host: run_uvloop(resolve(host)),
     "aiodns": lambda host: run(ask_aiodns(host)),
-    "connect": lambda host: by_connect(host, 80),
-    "connect_ex": lambda host: by_connect(host, 80, how="connect_ex"),
-    "pycurl": lambda host: by_pycurl(f"https://{host}/"),
-    "requests": lambda host: requests.get(f"https://{host}./"),
 }
+#: What goes by no code that can be replaced is refused.
+REFUSED: dict[str, Callable[[str], object]] = {
+    "_socket.getaddrinfo": lambda host: _socket.getaddrinfo(host, 443),
+    "_socket.gethostbyname": _socket.gethostbyname,
+    "aiodns, a record": lambda host: run(ask_aiodns_for_a_record(host)),
+    "sendto": lambda host: by_sendto(host, 443),
+    "a connected packet": lambda host: by_connected_packet(host, 443),
+    "sendto, looked up": lambda host: by_sendto(socket.gethostbyname(host), 443),
+    "a connected packet, looked up": lambda host: by_connected_packet(
+        socket.gethostbyname(host), 443
+    ),
+    "_socket, looked up": lambda host: by_connect(
+        socket.gethostbyname(host), 443, make=_socket.socket
+    ),
+    "pycurl": lambda host: by_pycurl(f"https://{host}/"),
+}
+NAMES = pytest.mark.parametrize(
+    "host", [REAL, "rtc.cn-shanghai.aliyuncs.com", "rtc-vpc.aliyuncs.com"]
+)
 
 
-@pytest.mark.parametrize("host", [REAL, "rtc.cn-shanghai.aliyuncs.com", "rtc-vpc.aliyuncs.com"])
-@pytest.mark.parametrize("way", RESOLVERS)
+@NAMES
+@pytest.mark.parametrize("way", ANSWERED)
+def test_the_services_names_are_looked_up_to_this_machine(
+    monkeypatch: pytest.MonkeyPatch, way: str, host: str
+) -> None:
+    """The API's name, and a region's, end at loopback: nobody else is asked for them."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("looked up for real"))
+    with mocked(Endpoint()):
+        assert ANSWERED[way](host) == names.STAND_IN
+
+
+@NAMES
+@pytest.mark.parametrize("way", REFUSED)
 def test_no_name_of_the_service_is_looked_up(way: str, host: str) -> None:
-    """Neither the API's name nor a region's is looked up, and the error says why."""
+    """By other ways neither is looked up, and the error says what to do."""
     with mocked(Endpoint()), pytest.raises(Exception, match="pytest-rtcmpu: rtc") as caught:
-        RESOLVERS[way](host)
-    assert "mocked" in str(caught.value)
+        REFUSED[way](host)
+    assert "mocked for" in str(caught.value)
+    assert "rtcmpu_server.proxy_url" in str(caught.value)
+
+
+@pytest.mark.parametrize("way", {**ANSWERED, **REFUSED})
+def test_no_name_is_looked_up_while_a_client_is_checked(way: str) -> None:
+    """Where nothing is mocked and a client under test runs in this process, nobody answers."""
+    with sealed(REAL), pytest.raises(Exception, match=r"pytest-rtcmpu: rtc.*out of reach"):
+        {**ANSWERED, **REFUSED}[way](REAL)
 
 
 class Peer:

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_rtcmpu import Client, Credentials, faults, wire
 from pytest_rtcmpu.errors import SignatureWarning
-from pytest_rtcmpu.server.served import ServedEndpoint
+from pytest_rtcmpu.mock.served import ServedEndpoint
 
 # alibabacloud_tea_openapi 0.4 calls datetime.utcnow(), which Python 3.12 deprecates.
 pytestmark = pytest.mark.filterwarnings(

@@ -23,7 +23,7 @@ from pytest_rtcmpu import (
     faults,
 )
 from pytest_rtcmpu.errors import GatewayError, InternalError, SignatureWarning, TaskExisted
-from pytest_rtcmpu.server.served import ServedEndpoint
+from pytest_rtcmpu.mock.served import ServedEndpoint
 
 Run = Callable[..., pytest.RunResult]
 

@@ -6,7 +6,7 @@ It knows no HTTP library; the adapters know it.
 from __future__ import annotations
 
 import warnings as _warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -92,14 +92,28 @@ class Endpoint(Controls):
         """Answer a request, and record it."""
         return self.call(request).reply
 
-    def call(self, request: Request) -> Call:
-        """Answer a request as ``handle`` does, and return what is recorded of it."""
+    def call(
+        self, request: Request, *, warn: Callable[[RTCMPUWarning], object] | None = None
+    ) -> Call:
+        """Answer a request as ``handle`` does, and return what is recorded of it.
+
+        Args:
+            warn: receives the call's warnings; the endpoint's own way to warn unless given.
+        """
         with self._lock:
             call = self._answer(request)
             self._state.record.keep(call)
         if call.autopsy is not None or call.warnings:
-            self._warn_of(call)
+            for warning in _warnings_of(call):
+                (warn or self.warn)(warning)
         return call
+
+    def warn(self, warning: RTCMPUWarning) -> None:
+        """Give a warning in the way that the endpoint was made with."""
+        if self._warn is not None:
+            self._warn(warning)
+        else:
+            _warnings.warn(warning, stacklevel=3)
 
     def _answer(self, request: Request) -> Call:
         state = self._state
@@ -181,16 +195,13 @@ class Endpoint(Controls):
             autopsy=exchange.autopsy,
         )
 
-    def _warn_of(self, call: Call) -> None:
-        given: list[RTCMPUWarning] = []
-        if call.autopsy is not None:
-            given.append(SignatureWarning(call.autopsy.explain()))
-        given += [SilenceWarning(str(note)) for note in call.warnings if note.silence.warns]
-        for warning in given:
-            if self._warn is not None:
-                self._warn(warning)
-            else:
-                _warnings.warn(warning, stacklevel=3)
+
+def _warnings_of(call: Call) -> Iterator[RTCMPUWarning]:
+    if call.autopsy is not None:
+        yield SignatureWarning(call.autopsy.explain())
+    for note in call.warnings:
+        if note.silence.warns:
+            yield SilenceWarning(str(note))
 
 
 def _reply(

@@ -24,6 +24,7 @@ import responses
 
 from pytest_rtcmpu.mock import openings, seal
 from pytest_rtcmpu.mock.connection import pool_of
+from pytest_rtcmpu.mock.names import name_of
 from pytest_rtcmpu.mock.patches import Patches, Replace
 
 _COPIES = ("requests", "aliyunsdkcore.vendored.requests")
@@ -110,18 +111,16 @@ class _Doors:
             if not openings.open_ones:
                 return adapter
             parts = urlsplit(url)
-            host = parts.hostname or ""
+            host = name_of(parts.hostname) or ""
             seal.note_elsewhere(host, parts.port or {"http": 80, "https": 443}.get(parts.scheme))
-            mine = seal.is_mocked_host(host)
+            mine = openings.is_mocked(host)
             if not mine and (
                 not isinstance(adapter, self._copy.adapters.HTTPAdapter) or _is_mocked(self._copy)
             ):
                 return adapter
             try:
-                if mine:
-                    opening = openings.current()
-                    if opening.host == host and opening.endpoint is not None:
-                        return self.door(adapter)
+                if mine and openings.current().answers(host):
+                    return self.door(adapter)
                 seal.judge_host(host)
             except (openings.NotAnswered, seal.OutOfReach) as reason:
                 return self._blocked(f"pytest-rtcmpu: {reason}")
@@ -156,10 +155,9 @@ def _beside(doors: _Doors) -> Replace:
 
     def replace(original: Any) -> Any:
         def send(self: Any, request: Any, **kwargs: Any) -> Any:
-            if openings.open_ones and seal.is_mocked_host(urlsplit(request.url).hostname or ""):
-                opening = openings.current()
-                if opening.endpoint is not None:
-                    return doors.door(self).send(request, **kwargs)
+            host = name_of(urlsplit(request.url).hostname) or ""
+            if openings.is_mocked(host) and openings.current().answers(host):
+                return doors.door(self).send(request, **kwargs)
             return original(self, request, **kwargs)
 
         return send

@@ -87,6 +87,17 @@ def test_keys(credentials: Credentials) -> AbstractContextManager[None]:
     )
 
 
+def leading_here(credentials: Credentials, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a program whose calls are to end here.
+
+    Args:
+        variables: the proxy, and the authority to trust.
+    """
+    with _lock, test_keys(credentials):
+        kept = {name: value for name, value in os.environ.items() if name not in PROXIES}
+    return {**kept, **variables}
+
+
 def no_proxies(host: str, allow: Iterable[str] = ()) -> AbstractContextManager[None]:
     """Let nobody find a proxy, which would call out for them, save for one that is allowed.
 

@@ -20,7 +20,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from pytest_rtcmpu.contract.hosts import is_host_of
 from pytest_rtcmpu.endpoint import Endpoint
+from pytest_rtcmpu.mock.names import address_of
 
 
 @dataclass(kw_only=True, eq=False)
@@ -37,6 +39,7 @@ class Opening:
         meant: the host and port that are to be called, where nothing is mocked.
         elsewhere: what else was asked for, each once.
         pools: connection pools that lead to the endpoint, one for each copy of requests and port.
+        failures: what went wrong where no caller could be told: it is raised when it is closed.
     """
 
     host: str
@@ -49,6 +52,12 @@ class Opening:
     meant: tuple[str, int] | None = None
     elsewhere: list[str] = field(default_factory=list)
     pools: dict[Any, Any] = field(default_factory=dict)
+    failures: list[BaseException] = field(default_factory=list)
+
+    def answers(self, name: str) -> bool:
+        """Whether it answers in place of a host: not in place of a region's that is allowed."""
+        mine = name == self.host or (name not in self.allow and is_host_of(self.host, name))
+        return mine and self.endpoint is not None
 
 
 class NotAnswered(Exception):
@@ -59,6 +68,16 @@ class NotAnswered(Exception):
 open_ones: list[Opening] = []
 _current: ContextVar[Opening | None] = ContextVar("pytest_rtcmpu_opening", default=None)
 _started_in: WeakKeyDictionary[threading.Thread, Opening] = WeakKeyDictionary()
+
+
+def is_mocked(name: str) -> bool:
+    """Whether a name is the service's that an opening stands for."""
+    return any(is_host_of(each.host, name) for each in open_ones)
+
+
+def is_answered(name: str) -> bool:
+    """Whether a name is one that an opening answers; an address is no name."""
+    return any(each.answers(name) for each in open_ones) and address_of(name) is None
 
 
 def enter(opening: Opening) -> None:
@@ -126,6 +145,11 @@ def _renew_pools() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_pools)
+
+
+def disown(thread: threading.Thread) -> None:
+    """Let a thread that was started in a mock belong to none: it serves all of them."""
+    _started_in.pop(thread, None)
 
 
 def start_noting(original: Any) -> Any:

@@ -20,8 +20,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from pytest_rtcmpu.mock import openings
+from pytest_rtcmpu.contract.hosts import is_host_of
+from pytest_rtcmpu.mock import listener, openings
 from pytest_rtcmpu.mock.foreign import seal_foreign
+from pytest_rtcmpu.mock.names import STAND_IN, address_of, is_here, name_of
 from pytest_rtcmpu.mock.openings import Opening
 from pytest_rtcmpu.mock.patches import Patches
 
@@ -48,18 +50,13 @@ class OutOfReach(Exception):
     """The seal is in the way of a call, and why."""
 
 
-def is_mocked_host(host: str) -> bool:
-    """Whether it is the host that a mock stands for."""
-    return any(each.host == host for each in openings.open_ones)
-
-
 def judge_host(host: object) -> None:
     """Refuse a name or an address that is to be called, or looked up.
 
     Raises:
         OutOfReach: unless it is this machine or is allowed.
     """
-    name = _name(host)
+    name = name_of(host)
     if name is None or not openings.open_ones:
         return
     try:
@@ -74,51 +71,25 @@ def judge_host(host: object) -> None:
 def _judge(name: str, opening: Opening) -> None:
     if name in opening.allow and name != opening.host:
         return
-    label, _, domain = opening.host.partition(".")
-    if name == opening.host or (name.startswith(label) and name.endswith(f".{domain}")):
+    if name == STAND_IN:
+        name = opening.host
+    if is_host_of(opening.host, name):
         if opening.endpoint is None:
             why = "is out of reach while a client is checked: it is given the endpoint to call"
-        elif name == opening.host:
-            why = (
-                "is mocked for clients that use requests, and this client does not; give it the "
-                "URL of the rtcmpu_server fixture as its endpoint"
-            )
         else:
-            why = f"is blocked: it is a host of the service whose {opening.host} is mocked"
+            why = (
+                "is mocked for clients that go by Python's socket and ssl, by TCP and by no proxy; "
+                "this call does not. Give its client the URL of the rtcmpu_server fixture as its "
+                "endpoint, or rtcmpu_server.proxy_url as its proxy"
+            )
         raise OutOfReach(f"{name} {why}")
-    if _is_here(name) or _is_allowed_address(name, opening):
+    if is_here(name) or _is_allowed_address(name, opening):
         return
     if opening.endpoint is None:
         raise OutOfReach(f"{name} is out of reach while a client is checked")
     raise OutOfReach(
         f"{name} is blocked while {opening.host} is mocked. To let it through, add it to the ini "
         "option rtcmpu_allow_hosts, or mock it with responses."
-    )
-
-
-def _name(host: object) -> str | None:
-    if isinstance(host, bytes | bytearray):
-        host = bytes(host).decode("ascii", "replace")
-    return host.rstrip(".").lower() if isinstance(host, str) and host else None
-
-
-@functools.lru_cache(maxsize=1024)
-def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(name.partition("%")[0].strip("[]"))
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-@functools.lru_cache(maxsize=1024)
-def _is_here(name: str) -> bool:
-    """Whether it is this machine: RFC 6761 6.3 has localhost and what is below it so."""
-    address = _address(name)
-    if address is not None:
-        return address.is_loopback or address.is_unspecified
-    return (
-        name == "localhost" or name.endswith(".localhost") or name == socket.gethostname().lower()
     )
 
 
@@ -130,7 +101,7 @@ _resolve = socket.getaddrinfo
 
 
 def _is_allowed_address(name: str, opening: Opening) -> bool:
-    address = _address(name)
+    address = address_of(name)
     if address is None:
         return False
     text = str(address)
@@ -138,7 +109,7 @@ def _is_allowed_address(name: str, opening: Opening) -> bool:
     if any(text in _resolved.get(each, ()) for each in names):
         return True
     for each in names:
-        if _address(each) is None and each not in _resolved:
+        if address_of(each) is None and each not in _resolved:
             try:
                 _note(each, _resolve(each, None))
             except OSError:
@@ -147,7 +118,7 @@ def _is_allowed_address(name: str, opening: Opening) -> bool:
 
 
 def _note(name: str, answers: Any) -> None:
-    found = {str(_address(answer[4][0]) or answer[4][0]) for answer in answers}
+    found = {str(address_of(answer[4][0]) or answer[4][0]) for answer in answers}
     _resolved.setdefault(name, set()).update(found)
 
 
@@ -161,7 +132,7 @@ def forget() -> None:
 
 def note_elsewhere(host: Any, port: Any) -> None:
     """Note what a client under test asks for in place of what it was given."""
-    opening, name = openings.own(), _name(host)
+    opening, name = openings.own(), name_of(host)
     if opening is None or opening.meant is None or name is None:
         return
     meant, its_port = opening.meant
@@ -173,7 +144,7 @@ def note_elsewhere(host: Any, port: Any) -> None:
 
 def _look_up(host: Any, port: Any = None, *_: Any) -> None:
     note_elsewhere(host, port)
-    if _address(_name(host) or "") is None:
+    if address_of(name_of(host) or "") is None:
         _judge_as(host, lambda text: socket.gaierror(socket.EAI_FAIL, text))
 
 
@@ -189,8 +160,10 @@ def _refused(text: str) -> OSError:
 
 
 def _connect(sock: Any, address: Any, *_: Any) -> None:
-    # A connected UDP socket has sent nothing yet; its first packet is judged when it is sent.
-    if isinstance(address, tuple) and sock.family in _INTERNET and sock.type != socket.SOCK_DGRAM:
+    if not isinstance(address, tuple) or sock.family not in _INTERNET:
+        return
+    # A connected UDP socket has sent nothing yet: its first packet is judged when it is sent.
+    if sock.type != socket.SOCK_DGRAM or address_of(name_of(address[0]) or "") is None:
         note_elsewhere(*address[:2])
         _judge_as(address[0], _refused)
 
@@ -237,16 +210,22 @@ def judge_bytes(sock: Any, data: Any) -> None:
         peer = sock.getpeername()
     except OSError:
         return
-    called = sock.type == socket.SOCK_DGRAM or peer[1] < _MIN_CALLERS_PORT
-    judged = is_mocked_host(peer[0]) or (called and not _is_here(peer[0]))
-    for host in (peer[0] if judged else None, _destination(bytes(memoryview(data)[:_FIRST_BYTES]))):
-        try:
-            judge_host(host)
-        except OutOfReach as reason:
-            # httpcore ignores an error while it sends, and would wait for a reply.
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            raise _refused(f"pytest-rtcmpu: {reason}") from None
+    try:
+        if not listener.note_sender(sock, peer):
+            _judge_bytes_for(sock, peer, data)
+    except (OutOfReach, openings.NotAnswered) as reason:
+        # httpcore ignores an error while it sends, and would wait for a reply.
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+        raise _refused(f"pytest-rtcmpu: {reason}") from None
+
+
+def _judge_bytes_for(sock: Any, peer: Any, data: Any) -> None:
+    host, port = peer[:2]
+    called = sock.type == socket.SOCK_DGRAM or port < _MIN_CALLERS_PORT
+    if host == STAND_IN or openings.is_mocked(host) or (called and not is_here(host)):
+        judge_host(host)
+    judge_host(_destination(bytes(memoryview(data)[:_FIRST_BYTES])))
 
 
 def _destination(data: bytes) -> str | None:
@@ -289,13 +268,22 @@ def _before_connecting(original: Any) -> Any:
     return connect
 
 
+def _before_sending_to(original: Any) -> Any:
+    def sendto(self: Any, data: Any, *args: Any) -> Any:
+        if openings.open_ones and args:
+            _send_to(self, args[-1])
+        return original(self, data, *args)
+
+    return sendto
+
+
 def _before_looking_up(original: Any) -> Any:
     """Judge the API's own hosts even where somebody has a resolver of their own; note answers."""
 
     def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
         if not openings.open_ones:
             return original(host, *args, **kwargs)
-        name = _name(host) or ""
+        name = name_of(host) or ""
         if any(name.endswith(each.host.partition(".")[2]) for each in openings.open_ones):
             _look_up(host)
         answers = original(host, *args, **kwargs)
@@ -317,6 +305,7 @@ def close_ways(patches: Patches) -> None:
         patches.make(_Socket, "sendmsg", _before_buffers)
     for name in ("connect", "connect_ex"):
         patches.make(_Socket, name, _before_connecting)
+    patches.make(_Socket, "sendto", _before_sending_to)
     for name in ("send", "write"):
         patches.make(ssl.SSLSocket, name, _before_bytes)
     seal_foreign(patches, _judge_as)

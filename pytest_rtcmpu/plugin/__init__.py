@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.client import Client
     from pytest_rtcmpu.contract import Contract
     from pytest_rtcmpu.endpoint import Endpoint
+    from pytest_rtcmpu.mock.served import ProxyServer, ServedEndpoint
     from pytest_rtcmpu.model import StartMPUTask
-    from pytest_rtcmpu.server.http import Server
-    from pytest_rtcmpu.server.served import ServedEndpoint
+    from pytest_rtcmpu.server.setup import Files
     from pytest_rtcmpu.values.credentials import Credentials
 
 
@@ -155,7 +155,7 @@ def rtcmpu_endpoint(
 
     It verifies signatures, enforces every documented rule and records every call: see ``calls``,
     ``tasks``, ``fail_next``, ``stop``, ``register_layout``, ``set_clock`` and ``reset``. Whatever
-    in this process calls through requests reaches it, the published SDKs too; other hosts are
+    in this process calls the service's names reaches it, the published SDKs too; other hosts are
     blocked, and ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET hold test keys.
     """
     with rtcmpu_mock(credentials=rtcmpu_credentials) as endpoint:
@@ -173,39 +173,65 @@ def rtcmpu_client(rtcmpu_endpoint: Endpoint, rtcmpu_credentials: Credentials) ->
 
 
 @pytest.fixture(scope="session")
-def _rtcmpu_loopback() -> Iterator[Server]:
+def _rtcmpu_loopback() -> Iterator[ProxyServer]:
     """The server behind ``rtcmpu_server``: one for the whole run, on a port of its own."""
-    from pytest_rtcmpu.server.http import Server
-    from pytest_rtcmpu.values.messages import Response
+    from pytest_rtcmpu.mock.served import ProxyServer
 
-    gone = Response(status=503, body=b"no test is using rtcmpu_server")
-    with Server(lambda request: gone) as server:
+    with ProxyServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def _rtcmpu_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Files]:
+    """What programs in other processes are to read: written when it is first asked for."""
+    from functools import cache
+
+    from pytest_rtcmpu.mock.listener import authority
+    from pytest_rtcmpu.server.setup import write_files
+
+    return cache(lambda: write_files(authority(), tmp_path_factory.mktemp("rtcmpu")))
 
 
 @pytest.fixture
 def rtcmpu_server(
-    _rtcmpu_loopback: Server, rtcmpu_credentials: Credentials, rtcmpu_contract: Contract
+    _rtcmpu_loopback: ProxyServer,
+    _rtcmpu_files: Callable[[], Files],
+    rtcmpu_credentials: Credentials,
+    rtcmpu_contract: Contract,
 ) -> Iterator[ServedEndpoint]:
     """The endpoint on a real socket of this machine, fresh for each test; see its ``url``.
 
-    For clients that the mock does not reach: other languages, other processes, aiohttp and httpx.
-    It has the controls of ``rtcmpu_endpoint``, and offers them over HTTP under ``/_rtcmpu/``. An
-    error inside the server fails the test with its traceback. Its warnings are given when the test
-    is over, where ``pytest.warns`` does not see them: ``take_warnings()`` returns them before.
+    For what the mock does not reach: other languages, other processes. The same port is a proxy,
+    ``proxy_url``, that leads to the service's names and to no other. It has the controls of
+    ``rtcmpu_endpoint``, and offers them over HTTP under ``/_rtcmpu/``. An error inside the server
+    fails the test with its traceback. Its warnings are given when the test is over, where
+    ``pytest.warns`` does not see them: ``take_warnings()`` returns them before.
     """
     import warnings
 
-    from pytest_rtcmpu.server.served import failure_text, served
+    from pytest_rtcmpu.mock.served import failure_text, served
 
     with served(
-        _rtcmpu_loopback, credentials=rtcmpu_credentials, contract=rtcmpu_contract
+        _rtcmpu_loopback,
+        _rtcmpu_files,
+        credentials=rtcmpu_credentials,
+        contract=rtcmpu_contract,
     ) as endpoint:
         yield endpoint
     if _rtcmpu_loopback.errors:
         pytest.fail(failure_text(_rtcmpu_loopback.errors, endpoint), pytrace=False)
     for warning in endpoint.take_warnings():
         warnings.warn(warning, stacklevel=1)
+
+
+@pytest.fixture
+def rtcmpu_environment(rtcmpu_server: ServedEndpoint) -> dict[str, str]:
+    """The environment for a program that a test starts: its calls end at ``rtcmpu_server``.
+
+    ``subprocess.run([...], env=rtcmpu_environment)``: this process's environment with a proxy, an
+    authority to trust, and test keys, by the names that curl, Go, Java, Node, PHP and Python use.
+    """
+    return rtcmpu_server.environment()
 
 
 @pytest.fixture(scope="session")

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import ssl
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TypedDict
 
 from pytest_rtcmpu import contract
 from pytest_rtcmpu.endpoint import MAX_CALLS, Call, Endpoint
 from pytest_rtcmpu.errors import CannotRun
+from pytest_rtcmpu.server.authority import Authority
 from pytest_rtcmpu.server.control import Control, is_loopback
 from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.server.proxy import Proxy
 from pytest_rtcmpu.server.record import call_record
+from pytest_rtcmpu.server.setup import LANGUAGES, Files, variables_of, write_files
 from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.files import Lines
 from pytest_rtcmpu.values.messages import Request, Response
@@ -47,17 +52,28 @@ def main(arguments: Sequence[str]) -> int:
         record = None
         if given.record:
             record = stack.enter_context(closing(_Recording(given.record, endpoint)))
-        control = Control(endpoint, host=given.host, names=given.allow_host, on_call=record)
-        names = (*_names(given.host), *given.allow_host)
-        authority, context = stack.enter_context(_tls(names)) if given.tls else (None, None)
+        control = Control(endpoint, host=given.host, names=given.own_name, on_call=record)
+        proxy = _proxy(given, endpoint) if given.proxy or given.env or given.allow_host else None
+        files, settings = None, _Settings()
+        if given.tls or proxy is not None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rtcmpu-"))
+            files, settings = _secure(given, proxy, Path(folder))
         server = Server(
-            _telling(control, endpoint), host=given.host, port=given.port, ssl_context=context
+            _telling(control, endpoint), host=given.host, port=given.port, proxy=proxy, **settings
+        )
+        server.on_distrust = lambda error: _complain(
+            f"rtcmpu: a client does not trust the certificate ({error}): let it trust "
+            f"{files and files.authority}"
         )
 
         def ready(url: str) -> None:
-            print(url, flush=True)
-            if authority is not None:
-                print(f"certificate authority to trust: {authority}", flush=True)
+            # One port speaks both; a proxy is spoken to by http.
+            print(url.replace("http:", "https:") if given.tls else url, flush=True)
+            if files is not None:
+                print(f"certificate authority to trust: {files.authority}", flush=True)
+            if given.env and files is not None and proxy is not None:
+                for name, value in variables_of(given.env, server.own_url, files, proxy).items():
+                    print(f"export {name}={shlex.quote(value)}", flush=True)
             if not is_loopback(given.host):
                 _complain(
                     f"rtcmpu: WARNING: listening on {given.host}: whoever reaches port "
@@ -73,6 +89,35 @@ def main(arguments: Sequence[str]) -> int:
     return 2 if record is not None and record.failed else 0
 
 
+class _Settings(TypedDict, total=False):
+    """How a server speaks TLS."""
+
+    ssl_context: ssl.SSLContext
+    tls: Callable[[], ssl.SSLContext]
+
+
+def _proxy(given: argparse.Namespace, endpoint: Endpoint) -> Proxy:
+    return Proxy(
+        service=endpoint.contract.service.host,
+        allow=frozenset(map(str.lower, given.allow_host)),
+        how="start rtcmpu serve with --allow-host and its name",
+    )
+
+
+def _secure(
+    given: argparse.Namespace, proxy: Proxy | None, folder: Path
+) -> tuple[Files, _Settings]:
+    """Make a certificate authority that lives as long as the server, and what trusts it."""
+    authority = Authority()
+    files = write_files(authority, folder)
+    others = (*_names(given.host), *given.own_name)
+    names = tuple(dict.fromkeys(("localhost", "127.0.0.1", "::1", *others)))
+    context = authority.serving(*names, also=lambda name: proxy is not None and proxy.serves(name))
+    if given.tls and proxy is None:
+        return files, {"ssl_context": context}
+    return files, {"tls": lambda: context}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rtcmpu serve",
@@ -81,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
-        "--allow-host",
+        "--own-name",
         action="append",
         default=[],
         metavar="NAME",
@@ -97,6 +142,23 @@ def _parser() -> argparse.ArgumentParser:
         help="the edition of the documentation to hold to (%(default)s)",
     )
     parser.add_argument("--tls", action="store_true", help="serve https, by a throwaway authority")
+    parser.add_argument(
+        "--proxy",
+        action="store_true",
+        help="be a proxy too, which leads to the service's names, by https and http",
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="let the proxy through to another host, for real; repeatable",
+    )
+    parser.add_argument(
+        "--env",
+        choices=LANGUAGES,
+        help="be a proxy, and print what a program in that language needs in its environment",
+    )
     parser.add_argument("--record", type=Path, metavar="FILE", help="append each call as JSON line")
     parser.add_argument(
         "--max-calls",
@@ -154,23 +216,6 @@ class _Recording:
     def close(self) -> None:
         """Close the file."""
         self._lines.close()
-
-
-@contextmanager
-def _tls(others: Iterable[str]) -> Iterator[tuple[Path, ssl.SSLContext]]:
-    """Make a certificate authority that lives as long as the server: its file, and a context."""
-    try:
-        import trustme
-    except ImportError:
-        raise CannotRun("--tls needs trustme: pip install 'pytest-rtcmpu[tls]'") from None
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    names = dict.fromkeys(("localhost", "127.0.0.1", "::1", *others))
-    authority.issue_cert(*names).configure_cert(context)
-    with tempfile.TemporaryDirectory(prefix="rtcmpu-") as folder:
-        file = Path(folder, "ca.pem")
-        authority.cert_pem.write_to_path(str(file))
-        yield file, context
 
 
 def _names(host: str) -> tuple[str, ...]:

@@ -6,11 +6,13 @@ import asyncio
 import dataclasses
 import socket
 import struct
+from contextlib import suppress
 from typing import Protocol
 
 import h11
 
 from pytest_rtcmpu.server.limits import Limits
+from pytest_rtcmpu.server.proxy import Destination, Proxy, Tunnel, destination, forwarded
 from pytest_rtcmpu.server.reading import is_request_line, refusal_of, request_of, why_refused
 from pytest_rtcmpu.server.states import ARRIVING, OVER, ConnectionState, Phase, patience
 from pytest_rtcmpu.server.writing import LAST_WORDS, Framing, Reply, plain
@@ -28,11 +30,18 @@ class Owner(Protocol):
     Attributes:
         buffer: what is read into, by one connection at a time.
         connections: those that are open.
+        proxy: whom it leads to; ``None`` where it is no proxy.
+        own_address: where this machine reaches it.
     """
 
     limits: Limits
     buffer: memoryview
     connections: set[Connection]
+    proxy: Proxy | None
+
+    @property
+    def own_address(self) -> tuple[str, int]:
+        """Where this machine reaches it."""
 
     def ask(self, connection: Connection, request: Request, framing: Framing) -> None:
         """Have a request answered: ``connection.reply`` is called with the answer."""
@@ -63,6 +72,7 @@ class Connection(asyncio.BufferedProtocol):
         "_task",
         "_tls",
         "_transport",
+        "_tunnel",
         "deadline",
     )
 
@@ -78,6 +88,7 @@ class Connection(asyncio.BufferedProtocol):
         self._queued = False  # the rest of what arrived is read in a later turn
         self._tls = False
         self._task: asyncio.Task[None] | None = None
+        self._tunnel: Tunnel | None = None
         self.deadline = float("inf")
 
     # -- called by asyncio
@@ -98,6 +109,8 @@ class Connection(asyncio.BufferedProtocol):
         self._owner.connections.discard(self)
         if self._task is not None:
             self._task.cancel()
+        if self._tunnel is not None:
+            self._tunnel.leave()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Lend the one buffer of the loop: it is emptied before another connection reads."""
@@ -105,6 +118,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Read on, unless an earlier request is still being answered."""
+        if self._tunnel is not None:
+            self._tunnel.send(bytes(self._owner.buffer[:nbytes]))
+            return
         if self._state.phase in OVER:
             return
         self._receive(bytes(self._owner.buffer[:nbytes]))
@@ -116,6 +132,9 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Answer what was asked before the client stopped talking."""
         self._state.read("ended")
+        if self._tunnel is not None:
+            self._tunnel.end()
+            return not (self._tls or self._tunnel.ended)
         if self._tls:
             # asyncio leaves no half of a TLS connection open: it is now or never.
             self._owner.answer_all()
@@ -130,16 +149,33 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """Stop answering a client that does not read."""
         self._state.write("full")
+        if self._tunnel is not None:
+            self._tunnel.hold(True)
+            return
         self.deadline = self._loop.time() + self._owner.limits.request_seconds
 
     def resume_writing(self) -> None:
         """Go on where the client stopped reading."""
         self._state.write("free")
+        if self._tunnel is not None:
+            self._tunnel.hold(False)
+            return
         self._grant()
         if self._state.may_advance and not self._queued:
             self._later()
 
     # -- called by the server
+
+    @property
+    def port(self) -> int:
+        """The client's port; 0 where it has left before it could be asked."""
+        peer = self._transport.get_extra_info("peername")
+        return int(peer[1]) if peer else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is asked on it, and nothing still to be answered."""
+        return self._state.phase == "idle"
 
     def expire(self) -> None:
         """Take leave of a client whose time is over."""
@@ -259,6 +295,8 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(413, f"the body may have {self._owner.limits.max_body} bytes")
 
     def _on_end(self) -> None:
+        if self._owner.proxy is not None and self._is_for_others(self._owner.proxy):
+            return
         request = request_of(self._request, b"".join(self._body))
         if request is None:
             self._refuse(400, "the target is neither a path nor a http URL")
@@ -270,6 +308,74 @@ class Connection(asyncio.BufferedProtocol):
             keep_alive = self._h11.their_state is not h11.MUST_CLOSE
         self._enter("answering")
         self._owner.ask(self, request, Framing(request.method == "HEAD", old, keep_alive))
+
+    # -- as a proxy
+
+    def _is_for_others(self, proxy: Proxy) -> bool:
+        """Lead a request on, or refuse to, where it is not for this server."""
+        method = self._request.method.decode("ascii")
+        try:
+            where = destination(method, self._request.target.decode("latin-1"))
+        except ValueError as error:
+            self._refuse(400, str(error))
+            return True
+        if where is None or (proxy.serves(where.host) and not where.tunnel):
+            return False
+        if refusal := proxy.refusal(where):
+            self._refuse(403, refusal)
+            return True
+        self._enter("tunnelling")
+        self._pause()
+        self._task = self._loop.create_task(self._lead(proxy, where))
+        return True
+
+    async def _lead(self, proxy: Proxy, where: Destination) -> None:
+        """Open a tunnel, and pass on what the client has said by now."""
+        ours = proxy.serves(where.host)
+        end = self._owner.own_address if ours else (where.host, where.port)
+        try:
+            async with asyncio.timeout(self._owner.limits.request_seconds):
+                _, tunnel = await self._loop.create_connection(lambda: Tunnel(self), *end)
+        except (OSError, TimeoutError) as error:
+            self._refuse(502, f"{where.host}, port {where.port}: {error or 'no answer in time'}")
+            return
+        if where.tunnel:
+            self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        elif request := request_of(self._request, b"".join(self._body)):
+            tunnel.send(forwarded(request))
+        if rest := self._h11.trailing_data[0]:
+            tunnel.send(rest)
+        self._tunnel = tunnel
+        if self._state.intake == "ended":
+            tunnel.end()
+        else:
+            self._resume()
+
+    def far_sent(self, data: bytes) -> None:
+        """Pass on what came from the other side of a tunnel."""
+        self._transport.write(data)
+
+    def far_ended(self) -> None:
+        """Say that nothing more comes from there."""
+        if self._tls or self._state.intake == "ended":
+            self._transport.close()
+        else:
+            with suppress(OSError):
+                self._transport.write_eof()
+
+    def far_lost(self, error: Exception | None) -> None:
+        """End as the other side ended: in order, or by a reset."""
+        if isinstance(error, ConnectionResetError):
+            self._task = self._loop.create_task(self._reset_when_sent())
+        else:
+            self._transport.close()
+
+    def far_is_full(self, full: bool) -> None:
+        """Read no more while the other side takes no more."""
+        if full:
+            self._pause()
+        else:
+            self._resume()
 
     # -- writing
 
@@ -308,8 +414,7 @@ class Connection(asyncio.BufferedProtocol):
             if how.after is not None:
                 part = dataclasses.replace(reply, body=reply.body[: how.after])
                 await self._send(part, how.bytes_per_second)
-                while self._transport.get_write_buffer_size():  # a reset would swallow it
-                    await asyncio.sleep(0.005)
+                await self._sent()
             {"timeout": self._hold, "reset": self._reset, "close": self._hang_up}[how.ending]()
         except Exception as exc:
             self._owner.record_failure(request, exc)
@@ -353,6 +458,15 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.close()
         else:
             self._resume()
+
+    async def _sent(self) -> None:
+        """Wait until all is sent, which a reset would swallow."""
+        while self._transport.get_write_buffer_size():
+            await asyncio.sleep(0.005)
+
+    async def _reset_when_sent(self) -> None:
+        await self._sent()
+        self._reset()
 
     def _reset(self) -> None:
         self._enter("leaving")

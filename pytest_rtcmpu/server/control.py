@@ -406,7 +406,7 @@ class Control:
             raise _Refused(
                 403,
                 "Host: expected a name of this machine, such as localhost, or one that "
-                f"--allow-host gives, got {_show(host)}",
+                f"--own-name gives, got {_show(host)}",
             )
         origin = request.header("origin")
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):

@@ -18,13 +18,15 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from pytest_rtcmpu.server.admission import Admission, is_distrust
 from pytest_rtcmpu.server.connection import Connection
 from pytest_rtcmpu.server.limits import Limits
+from pytest_rtcmpu.server.proxy import Proxy
 from pytest_rtcmpu.server.writing import Framing, Reply, plain
 from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.messages import Request, Response
@@ -35,10 +37,15 @@ Handle = Callable[[Request], Response]
 
 
 DEFAULT_LIMITS = Limits()
+#: So often the loop looks for what has arrived until all of it is understood: that a handshake
+#: has failed takes some turns, and through a tunnel twice as many.
+_TURNS = 32
 
 # Whatever event loop policy the tested code has installed, the server has asyncio's own.
 if sys.platform == "win32":
     _EventLoop = asyncio.ProactorEventLoop
+    #: The other cannot wait for a socket to be readable without reading from it.
+    _PeekingEventLoop = asyncio.SelectorEventLoop
 else:
 
     class _EventLoop(asyncio.SelectorEventLoop):
@@ -46,6 +53,8 @@ else:
 
         def time(self) -> float:
             return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+    _PeekingEventLoop = _EventLoop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -68,6 +77,15 @@ class Server:
     by assigning ``server.handle``. Requests that have arrived together are all handled before the
     first of their replies is sent. ``errors`` lists what it raised; such a request is answered
     with a plain 500.
+
+    Args:
+        ssl_context: what everybody is served with, who has to speak TLS then.
+        tls: returns what those are served with who begin a handshake, and is asked when the first
+            one does; the others are served without.
+        proxy: whom it leads to, as a proxy; it is none unless given.
+
+    Attributes:
+        on_distrust: called with the error of a client that does not trust the certificate.
     """
 
     def __init__(
@@ -77,6 +95,8 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+        proxy: Proxy | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.handle = handle
@@ -85,6 +105,9 @@ class Server:
         self._host = host
         self._port = port
         self._ssl_context = ssl_context
+        self._tls = tls
+        self.proxy = proxy
+        self.on_distrust: Callable[[Exception], object] = lambda error: None
         self.connections: set[Connection] = set()
         self._asked: list[tuple[Connection, Request, Framing]] = []
         # asyncio would take 256 KiB of fresh memory for each read, a quarter of the throughput.
@@ -107,6 +130,18 @@ class Server:
     def port(self) -> int:
         """The port the server listens on, known once it has started."""
         return int(self.url.rpartition(":")[2])
+
+    @property
+    def own_address(self) -> tuple[str, int]:
+        """Where this machine reaches it."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host), self.port
+
+    @property
+    def own_url(self) -> str:
+        """By what URL this machine reaches it."""
+        host, port = self.own_address
+        host = f"[{host}]" if ":" in host else host
+        return f"{self.url.partition('://')[0]}://{host}:{port}"
 
     @property
     def open_connections(self) -> int:
@@ -148,32 +183,46 @@ class Server:
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
-    def disconnect(self) -> None:
-        """Drop every connection and what was still to be sent on it, and go on serving.
+    def settle(self) -> None:
+        """Let the server see what has arrived by now: a client's last word on a certificate too."""
+        self.disconnect(lambda connection: False, turns=_TURNS)
+
+    def disconnect(
+        self, which: Callable[[Connection], bool] = lambda connection: True, *, turns: int = 0
+    ) -> None:
+        """Drop connections and what was still to be sent on them, and go on serving.
 
         Once it returns, nothing that was asked on one of them is still being answered.
+
+        Args:
+            which: whether a connection is to be dropped.
+            turns: how often the loop is to look for what has arrived by now before it does so.
         """
         loop, thread = self._loop, self._thread
         if loop is None or thread is None:
             return
         if thread is threading.current_thread():  # a handle asks, and cannot wait for itself
-            self._abort_all()
+            self._abort(which)
             return
         dropped = threading.Event()
 
-        def drop() -> None:
-            self._abort_all()
+        def drop(turns: int) -> None:
+            if turns:
+                loop.call_soon(drop, turns - 1)
+                return
+            self._abort(which)
             # What the end of a connection leaves to be done is done in the loop's next turn.
             loop.call_soon(dropped.set)
 
         with suppress(RuntimeError):  # the loop has closed already
-            loop.call_soon_threadsafe(drop)
+            loop.call_soon_threadsafe(drop, turns)
             while thread.is_alive() and not dropped.wait(0.1):
                 pass
 
-    def _abort_all(self) -> None:
+    def _abort(self, which: Callable[[Connection], bool]) -> None:
         for connection in tuple(self.connections):
-            connection.abort()
+            if which(connection):
+                connection.abort()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -225,7 +274,8 @@ class Server:
 
     def _run(self, listener: socket.socket, ready: Future[None]) -> None:
         try:
-            with listener, asyncio.Runner(loop_factory=_EventLoop) as runner:
+            kind = _EventLoop if self._tls is None else _PeekingEventLoop
+            with listener, asyncio.Runner(loop_factory=kind) as runner:
                 runner.run(self._main(listener, ready))
         except BaseException as exc:
             if ready.done():
@@ -240,16 +290,7 @@ class Server:
         self._asked = []
         loop.set_exception_handler(self._on_loop_error)
         limits = self.limits
-        tls: dict[str, Any] = {}
-        if self._ssl_context is not None:
-            tls = {
-                "ssl": self._ssl_context,
-                "ssl_handshake_timeout": limits.request_seconds,
-                "ssl_shutdown_timeout": limits.linger_seconds,
-            }
-        server = await loop.create_server(
-            lambda: Connection(self, loop), sock=listener, backlog=limits.backlog, **tls
-        )
+        accepting = await self._accept(loop, listener)
         ready.set_result(None)
         # One look at all connections now and then costs less than a timer for each request.
         shortest = min(limits.request_seconds, limits.keep_alive_seconds, limits.linger_seconds)
@@ -267,10 +308,45 @@ class Server:
             loop.remove_reader(listener)
         for _ in range(3):
             await asyncio.sleep(0)
-        server.close()
+        await accepting.aclose()
         while self.connections:
-            self._abort_all()
+            self._abort(lambda connection: True)
             await asyncio.sleep(0)
+
+    async def _accept(
+        self, loop: asyncio.AbstractEventLoop, listener: socket.socket
+    ) -> AsyncExitStack:
+        """Accept clients until what is returned is closed."""
+        stack = AsyncExitStack()
+        limits = self.limits
+        if self._tls is not None:
+            admission = Admission(
+                loop,
+                lambda: Connection(self, loop),
+                tls=self._tls,
+                limits=limits,
+                failed=self.tls_failed,
+            )
+            stack.push_async_callback(admission.close)
+            admission.start(listener)
+            return stack
+        tls: dict[str, Any] = {}
+        if self._ssl_context is not None:
+            tls = {
+                "ssl": self._ssl_context,
+                "ssl_handshake_timeout": limits.request_seconds,
+                "ssl_shutdown_timeout": limits.linger_seconds,
+            }
+        server = await loop.create_server(
+            lambda: Connection(self, loop), sock=listener, backlog=limits.backlog, **tls
+        )
+        stack.callback(server.close)
+        return stack
+
+    def tls_failed(self, port: int, error: Exception) -> None:
+        """Learn that the client at a port has not come in: it speaks no TLS, or trusts us not."""
+        if is_distrust(error):
+            self.on_distrust(error)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Keep what asyncio would log."""
@@ -299,7 +375,7 @@ class Server:
 
     def _answer_asked(self) -> None:
         asked, self._asked = self._asked, []
-        answers = [self._answer(request, framing) for _, request, framing in asked]
+        answers = [self._answer(*each) for each in asked]
         for (connection, request, _), answer in zip(asked, answers, strict=True):
             try:
                 connection.reply(request, *answer)
@@ -307,10 +383,16 @@ class Server:
                 self.record_failure(request, exc)
                 connection.abort()
 
-    def _answer(self, request: Request, framing: Framing) -> tuple[Response, Reply]:
-        """Call ``handle`` and frame what it returns; whatever fails becomes a recorded 500."""
+    def respond(self, connection: Connection, request: Request) -> Response:
+        """Answer what was asked on a connection."""
+        return self.handle(request)
+
+    def _answer(
+        self, connection: Connection, request: Request, framing: Framing
+    ) -> tuple[Response, Reply]:
+        """Have it answered and frame the answer; whatever fails becomes a recorded 500."""
         try:
-            response = self.handle(request)
+            response = self.respond(connection, request)
             return response, framing.frame(response)
         except BaseException as exc:  # pytest.fail() is no Exception
             self.record_failure(request, exc)

@@ -18,6 +18,7 @@ from pytest_rtcmpu.server.limits import Limits
 #: awaited-body: the head has come, and the client waits for 100 Continue.
 #: body: the head has come, and so may a body.
 #: answering: the reply is on its way; what arrives has to wait.
+#: tunnelling: what arrives is passed on to somebody else, and what they say to the client.
 #: holding: nothing more is said, until the client leaves.
 #: leaving: the last word is spoken; what arrives is thrown away.
 #: gone: the connection is lost.
@@ -29,6 +30,7 @@ Phase = Literal[
     "awaited-body",
     "body",
     "answering",
+    "tunnelling",
     "holding",
     "leaving",
     "gone",
@@ -43,9 +45,10 @@ PHASES: Mapping[Phase, frozenset[Phase]] = {
     "line": frozenset({"line-ended", "leaving", "gone"}),
     "line-ended": frozenset({"fields", "awaited-body", "body", "leaving", "gone"}),
     "fields": frozenset({"awaited-body", "body", "leaving", "gone"}),
-    "awaited-body": frozenset({"body", "answering", "leaving", "gone"}),
-    "body": frozenset({"answering", "leaving", "gone"}),
+    "awaited-body": frozenset({"body", "answering", "tunnelling", "leaving", "gone"}),
+    "body": frozenset({"answering", "tunnelling", "leaving", "gone"}),
     "answering": frozenset({"idle", "holding", "leaving", "gone"}),
+    "tunnelling": frozenset({"leaving", "gone"}),
     "holding": frozenset({"gone"}),
     "leaving": frozenset({"gone"}),
     "gone": frozenset(),
@@ -63,7 +66,7 @@ OUTLETS: Mapping[Outlet, frozenset[Outlet]] = {
 #: A request has begun, and is not whole.
 ARRIVING: frozenset[Phase] = frozenset({"line", "line-ended", "fields", "awaited-body", "body"})
 #: Nothing more is answered.
-OVER: frozenset[Phase] = frozenset({"holding", "leaving", "gone"})
+OVER: frozenset[Phase] = frozenset({"tunnelling", "holding", "leaving", "gone"})
 
 _FOREVER = float("inf")
 

@@ -2,10 +2,11 @@
 loaded, generated, violated, enforced and checked like those that it ships.
 """
 
+# ruff: noqa: E501 - a parameter, or a mistake, stands in one line
+
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -19,8 +20,8 @@ from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
 from pytest_rtcmpu.checks.run import Settings, run_bench
 from pytest_rtcmpu.checks.testees.protocol import CallableTestee, PlainCredentials
 from pytest_rtcmpu.client import Client
-from pytest_rtcmpu.contract import Contract, ContractError, parse
-from pytest_rtcmpu.contract.types import CLIENT_RULES, WHOLE_RULES, named
+from pytest_rtcmpu.contract import ContractError, parse
+from pytest_rtcmpu.contract.types import CLIENT_RULES, WHOLE_RULES
 from pytest_rtcmpu.endpoint import Endpoint
 from pytest_rtcmpu.model import request_class
 from pytest_rtcmpu.rules import judge
@@ -412,6 +413,444 @@ def test_fixed_cases_are_what_they_say(action: str) -> None:
         assert [p.clause.id for p in judge(pairs, view).problems] == [clause_id], name
         seen.add(clause_id)
     assert set(refusing(action)) - seen == set()
+
+
+# ------------------------------------------------------------------------------- it is misspelt
+
+#: What is written wrongly: what stands in the data, what is put there, and where it is said to be wrong.
+MISTAKES: Mapping[str, tuple[str, str, str]] = {
+    "kind": (
+        'name = "Flag", kind = "boolean"',
+        'name = "Flag", kind = "bolean"',
+        "operations.BeginShow.parameters[13: Flag].kind: expected",
+    ),
+    "key": (
+        "maximum_characters = 5",
+        "maximum_character = 5",
+        "operations.BeginShow.parameters[3: Letters].maximum_character: expected a known key",
+    ),
+    "required text": (
+        'name = "Flag", kind = "boolean", required = false',
+        'name = "Flag", kind = "boolean", required = "no"',
+        "operations.BeginShow.parameters[13: Flag].required: expected true or false",
+    ),
+    "no required": (
+        'name = "Flag", kind = "boolean", required = false',
+        'name = "Flag", kind = "boolean"',
+        "operations.BeginShow.parameters[13: Flag].required: expected true or false",
+    ),
+    "excluded": (
+        'excludes = ["minimum"]',
+        'excludes = ["minimun"]',
+        "operations.BeginShow.parameters[6: Within].excludes[0]: expected one of minimum, maximum",
+    ),
+    "excluded none": (
+        'minimum = 0.5, excludes = ["minimum"]',
+        'minimum = 0.5, excludes = ["maximum"]',
+        "operations.BeginShow.parameters.Above.excludes: expected a maximum to exclude",
+    ),
+    "alphabet": (
+        'alphabet = "[B-Y中]"',
+        'alphabet = "[Y-B]"',
+        "operations.BeginShow.parameters.Bytes.alphabet: expected a class of characters such as [a-z]",
+    ),
+    "alphabet nothing": (
+        'alphabet = "[B-Y中]"',
+        'alphabet = "[^\\\\s\\\\S]"',
+        "operations.BeginShow.parameters.Bytes.alphabet: expected a class of characters such as [a-z]",
+    ),
+    "alphabet two": (
+        'alphabet = "[B-Y中]"',
+        'alphabet = "ab"',
+        "operations.BeginShow.parameters.Bytes.alphabet: expected a class of characters such as [a-z]",
+    ),
+    "alphabet int": (
+        'name = "Whole", kind = "integer"',
+        'name = "Whole", kind = "integer", alphabet="[a]"',
+        "operations.BeginShow.parameters.Whole.alphabet: expected none of a integer",
+    ),
+    "bytes 0": (
+        "maximum_bytes = 4,",
+        "maximum_bytes = 0,",
+        "operations.BeginShow.parameters.Bytes.maximum_bytes: expected 1 or more",
+    ),
+    "bytes neg": (
+        "maximum_bytes = 4,",
+        "maximum_bytes = -4,",
+        "operations.BeginShow.parameters.Bytes.maximum_bytes: expected 1 or more",
+    ),
+    "both lengths": (
+        "maximum_bytes = 4,",
+        "maximum_bytes = 4, maximum_characters = 3,",
+        "operations.BeginShow.parameters.Bytes: expected one of maximum_bytes and maximum_characters",
+    ),
+    "ends": (
+        "minimum = -1, maximum = 1",
+        "minimum = 1, maximum = -1",
+        "operations.BeginShow.parameters.Ends.maximum: expected at least the minimum 1.0",
+    ),
+    "empty range": (
+        'minimum = 3, maximum = 30, excludes = ["minimum"]',
+        'minimum = 3, maximum = 3, excludes = ["minimum"]',
+        "operations.BeginShow.parameters.Within: expected a number between its ends",
+    ),
+    "open range empty": (
+        'minimum = 3, maximum = 30, excludes = ["minimum"]',
+        'minimum = 3, maximum = 4, excludes = ["minimum","maximum"]',
+        "operations.BeginShow.parameters.Within: expected a number between its ends",
+    ),
+    "half": (
+        "minimum = 5,",
+        "minimum = 5.5,",
+        "operations.BeginShow.parameters.AtLeast.minimum: expected an integer",
+    ),
+    "schemes none": (
+        'schemes = ["https", "gopher"], ',
+        "",
+        "operations.BeginShow.parameters.Page.schemes: expected a scheme",
+    ),
+    "schemes key": (
+        "schemes = [",
+        "scheme = [",
+        "operations.BeginShow.parameters[14: Page].scheme: expected a known key",
+    ),
+    "items key": (
+        "starts = [3]",
+        "start = [3]",
+        "operations.BeginShow.parameters[17: Words].items.start: expected a known key",
+    ),
+    "items none": (
+        "starts = [3]",
+        "starts = []",
+        "operations.BeginShow.parameters.Words.items.starts: expected an index",
+    ),
+    "items neg": (
+        "starts = [3]",
+        "starts = [-3]",
+        "operations.BeginShow.parameters.Words.items.starts[0]: expected 0 or more",
+    ),
+    "items less": (
+        "minimum = 2, maximum = 12",
+        "minimum = 12, maximum = 2",
+        "operations.BeginShow.parameters.Words.items.maximum: expected at least the minimum 12",
+    ),
+    "items maximum 0": (
+        "gaps = true, maximum = 3",
+        "gaps = true, maximum = 0",
+        "operations.BeginShow.parameters.Counts.items.maximum: expected 1 or more",
+    ),
+    "gaps": (
+        "gaps = true",
+        "gap = true",
+        "operations.BeginShow.parameters[18: Counts].items.gap: expected a known key",
+    ),
+    "struct no fields": (
+        'name = "Frame", kind = "struct", required = false',
+        'name = "Frames", kind = "struct", required = false',
+        "operations.BeginShow.enums.Frame.Mood: expected the full name of a parameter",
+    ),
+    "field twice": (
+        'name = "AtMost", kind',
+        'name = "AtLeast", kind',
+        "operations.BeginShow.parameters: expected each name once",
+    ),
+    "enum path": (
+        'enums."Scenes.Actors.Mood"',
+        'enums."Scenes.Actor.Mood"',
+        "operations.BeginShow.enums.Scenes.Actor.Mood: expected the full name of a parameter",
+    ),
+    "enum path short": (
+        'enums."Scenes.Actors.Mood"',
+        'enums."Actors.Mood"',
+        "operations.BeginShow.enums.Actors.Mood: expected the full name of a parameter",
+    ),
+    "enum of bool": (
+        'enums."Scenes.Actors.Mood"',
+        'enums."Scenes.Actors.Flag"',
+        "operations.BeginShow.enums.Scenes.Actors.Flag: expected a string or an integer to enumerate",
+    ),
+    "enum rows": (
+        'rows = [{ value = "calm3" }',
+        'row = [{ value = "calm3" }',
+        "operations.BeginShow.enums.Scenes.Actors.Moods.row: expected a known key",
+    ),
+    "enum kind": (
+        "{ value = 7, size",
+        '{ value = "7", size',
+        "operations.BeginShow.enums.Grade.rows[0].value: expected a value of a integer",
+    ),
+    "enum twice": (
+        'value = "Wild3"',
+        'value = "calm3"',
+        "operations.BeginShow.enums.Scenes.Actors.Moods: expected each name once",
+    ),
+    "dotted name": (
+        'name = "Flag"',
+        'name = "Fl.ag"',
+        "operations.BeginShow.parameters.Fl.ag.name: expected a letter, then letters, digits and _",
+    ),
+    "empty name": (
+        'name = "Flag"',
+        'name = ""',
+        "operations.BeginShow.parameters..name: expected a letter, then letters, digits and _",
+    ),
+    "digit name": (
+        'name = "Flag"',
+        'name = "1"',
+        "operations.BeginShow.parameters.1.name: expected a letter, then letters, digits and _",
+    ),
+    "generate": (
+        "generate = { odd",
+        "generate = { od",
+        "operations.BeginShow.parameters[3: Letters].generate.od: expected a known key",
+    ),
+    "generate plain wrong": (
+        "generate = { plain = 4 }",
+        "generate = { plain = 5 }",
+        "operations.StartMPUTask.parameters.MediaEncode.generate.plain: expected a good value",
+    ),
+    "default not listed": (
+        'default = "now"',
+        'default = "never"',
+        "operations.Refuses.parameters.When.default: expected a good value",
+    ),
+    "default kind": (
+        'default = "now"',
+        "default = 3",
+        "operations.Refuses.parameters.When.default: expected a good value",
+    ),
+    "sort": (
+        'sort = "alike"',
+        'sort = "alikes"',
+        "operations.Refuses.relations[2: refuses.alike].sort: expected",
+    ),
+    "left path": (
+        'left = { path = "Take" }',
+        'left = { path = "Takes" }',
+        "operations.Refuses.relations.refuses.alike.left.path: expected a parameter",
+    ),
+    "right attr": (
+        'attribute = "size"',
+        'attribute = "sise"',
+        "operations.Refuses.relations.refuses.alike.right.attribute: expected what the rows of Cut say",
+    ),
+    "right missing": (
+        'right = { path = "High" }',
+        "",
+        "operations.Refuses.relations.refuses.not-above.right: expected a right side of not-above",
+    ),
+    "right too many": (
+        'sort = "distinct"',
+        'right = { path = "High" }\nsort = "distinct"',
+        "operations.Refuses.relations.refuses.distinct.right: expected no right side of distinct",
+    ),
+    "verdict": (
+        'verdict = "refuse"',
+        'verdict = "refuses"',
+        "operations.Refuses.relations[0: refuses.not-above].verdict: expected one of refuse, note",
+    ),
+    "relation id": (
+        'id = "refuses.alike"\nsort',
+        'id = "refuses.alik"\nsort',
+        "operations.Refuses.relations.refuses.alik.id: expected a clause",
+    ),
+    "note id": (
+        'id = "silence.notes.alike"\nsort',
+        'id = "silence.notes.alik"\nsort',
+        "operations.Notes.relations.silence.notes.alik.id: expected a silence",
+    ),
+    "relation key": (
+        "strict = true",
+        "stric = true",
+        "operations.Refuses.relations[1: refuses.below].stric: expected a known key",
+    ),
+    "strict sort": (
+        'sort = "alike"',
+        'strict = true\nsort = "alike"',
+        "operations.Refuses.relations.refuses.alike.strict: expected none of alike",
+    ),
+    "when unknown value": (
+        'when = ["grey"]',
+        'when = ["gray"]',
+        "operations.Refuses.relations.refuses.effective.when: expected a value of Tint",
+    ),
+    "when bool": (
+        'when = ["true"]',
+        'when = ["yes"]',
+        "operations.Refuses.relations.refuses.required-when.when: expected a value of Titled",
+    ),
+    "when on distinct": (
+        'sort = "distinct"',
+        'when = ["1"]\nsort = "distinct"',
+        "operations.Refuses.relations.refuses.distinct.when: expected none of distinct",
+    ),
+    "values unknown": (
+        'values = ["1"]',
+        'values = ["7"]',
+        "operations.Refuses.relations.refuses.at-most-one.values: expected a value of Scenes.Lead",
+    ),
+    "values none": (
+        'values = ["1"]',
+        "values = []",
+        "operations.Refuses.relations.refuses.at-most-one.values: expected a value",
+    ),
+    "where path": (
+        'where = { path = "When"',
+        'where = { path = "Whenn"',
+        "operations.Depends.relations.depends.not-above.where.path: expected a parameter",
+    ),
+    "where values": (
+        'where = { path = "When", values = ["now"] }',
+        'where = { path = "When", values = ["nwo"] }',
+        "operations.Depends.relations.depends.not-above.where.values: expected a value of When",
+    ),
+    "where key": (
+        'where = { path = "When", values',
+        'where = { path = "When", value',
+        "operations.Depends.relations[0: depends.not-above].where.value: expected a known key",
+    ),
+    "compare unlike": (
+        'right = { path = "High" }',
+        'right = { path = "Cut" }',
+        "operations.Refuses.relations.refuses.not-above.right: expected numbers to compare",
+    ),
+    "distinct no list": (
+        'left = { path = "Scenes.Number" }',
+        'left = { path = "Low" }',
+        "operations.Refuses.relations.refuses.distinct.left.path: expected",
+    ),
+    "effect": ('effect = "stop"', 'effect = "stopp"', "operations.EndShow.effect: expected"),
+    "prefix": (
+        'prefix = "endshow."',
+        'prefixes = "endshow."',
+        "operations.EndShow.prefixes: expected a known section",
+    ),
+    "prefix twice": (
+        'prefix = "endshow."',
+        'prefix = "askshow."',
+        "operations.EndShow.prefix: expected a prefix of its own",
+    ),
+    "no silence of stop": (
+        'id = "silence.stop-unknown-task"',
+        'id = "silence.stop-unknown"',
+        "operations.EndShow.silences: expected",
+    ),
+    "no exists clause": (
+        'id = "askshow.unknown"\nsubjects = ["client", "endpoint"]\nlevel = "documented"\nsource = "S1"\ntext = "Nobody started it."\nparameter = "TaskId"\nrule = "exists"',
+        'id = "askshow.unknown"\nsubjects = ["client", "endpoint"]\nlevel = "documented"\nsource = "S1"\ntext = "Nobody started it."',
+        "operations.AskShow.clauses: expected a clause with parameter 'TaskId' and rule 'exists'",
+    ),
+    "rule": (
+        'rule = "exists"\ncodes = ["Show.Unknown"]',
+        'rule = "exist"\ncodes = ["Show.Unknown"]',
+        "operations.AskShow.clauses.askshow.unknown.rule: expected",
+    ),
+    "code": (
+        'codes = ["Show.Unknown"]',
+        'codes = ["Show.Unknwon"]',
+        "operations.AskShow.clauses.askshow.unknown.codes: expected a Code of an error row",
+    ),
+    "row": (
+        'code = "Show.Unknown", http_status',
+        'code = "Show.Unknown", htp_status',
+        "operations.AskShow.errors.rows[0: Show.Unknown].htp_status: expected a known key",
+    ),
+    "status row event": (
+        'on = "stop"',
+        'on = "stopped"',
+        "operations.AskShow.enums.reply.Status: expected on as one of start, run, end, stop",
+    ),
+    "status no rows": (
+        'enums."reply.Status"',
+        'enums."reply.Staus"',
+        "operations.AskShow.enums.reply.Staus: expected the full name of a parameter",
+    ),
+    "reply kind": (
+        '[[operations.AskShow.reply]]\nname = "Status"\nkind = "integer"',
+        '[[operations.AskShow.reply]]\nname = "Status"\nkind = "int"',
+        "operations.AskShow.reply[0: Status].kind: expected",
+    ),
+    "section": (
+        "[[operations.AskShow.reply]]",
+        "[[operations.AskShow.replies]]",
+        "operations.AskShow.replies: expected a known section",
+    ),
+    "source": (
+        'source = "S1"\nlevel = "documented"\ntext = "Does stop."',
+        'source = "S7"\nlevel = "documented"\ntext = "Does stop."',
+        "operations.EndShow.source: expected a source",
+    ),
+    "level": (
+        'level = "documented"\ntext = "Does stop."',
+        'level = "documentd"\ntext = "Does stop."',
+        "operations.EndShow.level: expected a level",
+    ),
+    "tolerated": (
+        'name = "Flag", kind',
+        'tolerated = "silence.x", name = "Flag", kind',
+        "operations.BeginShow.parameters.Flag.tolerated: expected a silence",
+    ),
+    "silent scheme": (
+        'schemes = ["https", "gopher"]',
+        'schemes = ["https", "gopher"], silent_schemes = { ftp = "silence.x" }',
+        "operations.BeginShow.parameters.Page.silent_schemes.ftp: expected a silence",
+    ),
+    "TaskId misspelt": (
+        '{ name = "TaskId"',
+        '{ name = "TaskID"',
+        "operations.StartMPUTask.clauses.startmputask.existed.parameter: expected a parameter",
+    ),
+    "AppId misspelt": (
+        '{ name = "AppId"',
+        '{ name = "AppID"',
+        "operations.StartMPUTask.parameters: expected AppId, which the effect start works with",
+    ),
+    "rest negative": (
+        'name = "AppId", kind',
+        'rest_seconds = -3, name = "AppId", kind',
+        "operations.StartMPUTask.parameters.AppId.rest_seconds: expected 0 or more",
+    ),
+    "values_from": (
+        'values_from = "layouts"',
+        'values_from = "layout"',
+        "operations.StartMPUTask.parameters[3: LayoutIds].values_from: expected one of layouts",
+    ),
+    "minimum on string": (
+        "maximum_characters = 5",
+        "maximum = 5",
+        "operations.BeginShow.parameters.Letters.maximum: expected none of a string",
+    ),
+    "code of parameter": (
+        'name = "Flag", kind',
+        'code = "No.Such", name = "Flag", kind',
+        "operations.BeginShow.clauses.beginshow.flag.boolean.codes: expected a Code of an error row",
+    ),
+    "rest in a struct": (
+        '{ name = "UserId", kind',
+        '{ rest_seconds = 3, name = "UserId", kind',
+        "operations.StartMPUTask.parameters.UserPanes.UserId.rest_seconds: expected",
+    ),
+    "rest of a list": (
+        '{ name = "LayoutIds", kind',
+        '{ rest_seconds = 3, name = "LayoutIds", kind',
+        "operations.StartMPUTask.parameters.LayoutIds.rest_seconds: expected",
+    ),
+    "plain of other characters": (
+        'alphabet = "[B-Y中]", maximum_bytes = 4, source = "S1", level = "documented", text = "A parameter."',
+        'alphabet = "[B-Y中]", maximum_bytes = 4, source = "S1", level = "documented", text = "A parameter.", generate = { plain = "a" }',
+        "operations.BeginShow.parameters.Bytes.generate.plain: expected a good value",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_names_its_place(before: str, after: str, said: str) -> None:
+    """What is misspelt, or could never be, is a ContractError that says where and what was expected."""
+    assert before in TEXT
+    with pytest.raises(ContractError) as caught:
+        parse(TEXT.replace(before, after, 1), file="2099-01")
+    assert str(caught.value).startswith("2099-01: ")
+    assert said in str(caught.value)
 
 
 # ------------------------------------------------------------------------------- it is checked

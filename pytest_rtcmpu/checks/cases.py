@@ -19,8 +19,8 @@ from pytest_rtcmpu.strategies.mending import mend
 from pytest_rtcmpu.strategies.plain import (
     from_task,
     items,
-    pane,
     keeps,
+    pane,
     panes,
     plain,
     to_pairs,

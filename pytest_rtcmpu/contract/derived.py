@@ -116,8 +116,8 @@ def derived_clauses(operation: Operation, breaches: Mapping[str, OnBreach]) -> I
     for rule in ("accepted", "sent"):
         if (None, rule) not in written:
             yield _whole(operation, rule, breaches)
-    for path, p in named(operation.parameters):
-        top = next(each for each in operation.parameters if each.name == path.partition(".")[0])
+    placed = ((top, *each) for top in operation.parameters for each in named([top]))
+    for top, path, p in placed:
         about_code = f"{operation.prefix}{kebab(top.name)}.code"
         refuses = False
         for rule in (*rules_of(p), *_client_rules(p)):

@@ -135,7 +135,9 @@ def _starts(contract: Contract, view: Contract) -> Iterator[Scenario]:
     start = _step(view, cases.plain(view), Expect(clause=view.rule(None, "accepted").id))
     again = replace(start, expect=existed)
     yield sequence(f"{view.action} twice", start, again)
-    yield sequence(f"{view.action} of a task that is there", _start_of(_start(contract), again), again)
+    yield sequence(
+        f"{view.action} of a task that is there", _start_of(_start(contract), again), again
+    )
 
 
 _OF_EFFECTS: Mapping[str, Callable[[Contract, Contract], Iterator[Scenario]]] = {

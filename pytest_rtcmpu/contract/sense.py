@@ -111,7 +111,10 @@ def _may_be(p: Parameter, value: object) -> bool:
         return False
     if p.values:
         return value in p.wire_values
-    is_of = p.alphabet is None or re.fullmatch(f"(?:{p.alphabet})*", value) is not None
+    try:
+        is_of = p.alphabet is None or re.fullmatch(f"(?:{p.alphabet})*", value) is not None
+    except re.error:  # said already
+        return True
     return is_of and len(value.encode()) <= (p.maximum_bytes or len(value.encode()))
 
 

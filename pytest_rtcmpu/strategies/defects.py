@@ -93,7 +93,8 @@ def _no_integer(contract: Contract, p: Parameter) -> _Wrong:
     return _sample(_NO_INTEGERS)
 
 
-_NO_NUMBERS = ("abc", "0x14", "--1", "null", "1,5", "NaN", "50%", "true", "#ff0000", "-", "1/2")
+#: Not ``NaN``: there are floats that are none, and no page speaks of them.
+_NO_NUMBERS = ("abc", "0x14", "--1", "null", "1,5", "50%", "true", "#ff0000", "-", "1/2", "中")
 #: Not ``True``: a listed word in another letter case is left open.
 _NO_BOOLEANS = ("yes", "0", "1", "no", "on", "null", "2")
 
@@ -120,11 +121,17 @@ def _too_long(contract: Contract, p: Parameter) -> _Wrong:
     return _sample(_too_long_examples(contract, p))
 
 
+def _ends(p: Parameter) -> tuple[float | None, float | None]:
+    """The ends that a page prints; those of a Long's type where it prints none."""
+    printed = (p.minimum, p.maximum)
+    return p.limits if printed == (None, None) else printed
+
+
 def _out_of_range(contract: Contract, p: Parameter) -> _Wrong:
     if p.kind == "float":
         return _sample(_out_of_range_examples(contract, p))
     branches = []
-    low, high = p.limits
+    low, high = _ends(p)
     if high is not None:
         top = int(high) - ("maximum" in p.excludes)
         branches += [
@@ -236,7 +243,7 @@ def _too_long_examples(contract: Contract, p: Parameter) -> Iterator[str]:
 
 
 def _out_of_range_examples(contract: Contract, p: Parameter) -> Iterator[str]:
-    low, high = p.limits
+    low, high = _ends(p)
     if p.kind == "float":
         below = () if low is None else (*([low] if "minimum" in p.excludes else []), low - 0.5)
         above = () if high is None else (*([high] if "maximum" in p.excludes else []), high + 0.5)

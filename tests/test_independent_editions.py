@@ -94,7 +94,9 @@ def prepared_theirs(edition: Edition, action: str, pairs: Mapping[str, str]) -> 
 @each_operation
 @FEW
 @given(data=st.data())
-def test_our_requests_are_accepted_there(edition: Edition, action: str, data: st.DataObject) -> None:
+def test_our_requests_are_accepted_there(
+    edition: Edition, action: str, data: st.DataObject
+) -> None:
     """A request that strategies make is acceptable by their reading, and they accept it."""
     request = data.draw(rtc.requests(action, contract=contract.load(edition)))
     pairs = request.to_wire()
@@ -285,31 +287,24 @@ def test_twenty_thousand_requests() -> None:
     chosen = int(os.environ.get("RTCMPU_FUZZ_SEED") or random.SystemRandom().randrange(2**32))
     print(f"RTCMPU_FUZZ_SEED={chosen}")
     count = 0
+
+    def hold(edition: Edition, action: str, each: OperationRequest | Violation, way: Way) -> None:
+        nonlocal count
+        if isinstance(each, Violation):
+            expect_refused(edition, action, each)
+            code = sent_to_theirs(edition, action, each.pairs, way)
+            assert code is not None or each.level == "reading"
+        else:
+            assume(not is_open(each.to_wire(), edition))
+            assert judgement(action, edition, each.to_wire()).allows(None)
+            assert sent_to_theirs(edition, action, each.to_wire(), way) is None
+        count += 1
+
+    share = settings(FEW, derandomize=False, max_examples=20_000 // (2 * len(ALL)) + 150)
     for edition, action in ALL:
-        view = contract.load(edition)
-        kinds = [rtc.requests(action, contract=view), rtc.violations(action, contract=view)]
-        for made in kinds:
-
-            @seed(chosen)
-            @settings(FEW, derandomize=False, max_examples=-(-20_000 // (2 * len(ALL))) + 50)
-            @given(made, ways)
-            def run(
-                each: OperationRequest | Violation,
-                way: Way,
-                edition: Edition = edition,
-                action: str = action,
-            ) -> None:
-                nonlocal count
-                count += 1
-                if isinstance(each, Violation):
-                    expect_refused(edition, action, each)
-                    code = sent_to_theirs(edition, action, each.pairs, way)
-                    assert code is not None or each.level == "reading"
-                else:
-                    assume(not is_open(each.to_wire(), edition))
-                    assert judgement(action, edition, each.to_wire()).allows(None)
-                    assert sent_to_theirs(edition, action, each.to_wire(), way) is None
-
-            run()
+        for make in (rtc.requests, rtc.violations):
+            made = make(action, contract=contract.load(edition))
+            which = st.tuples(st.just(edition), st.just(action), made, ways)
+            seed(chosen)(share(given(which)(lambda given_: hold(*given_))))()
     print(f"{count} requests")
     assert count >= 20_000

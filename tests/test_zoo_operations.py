@@ -5,14 +5,15 @@ of the independent pair.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from independent.client import ClientError, HttpReply, IndependentClient, Pairs
-from independent.edition_endpoint import EditionEndpoint
-from independent.endpoint import Incoming, Reply, serve
+from independent.edition_endpoint import EVERY_ROW, NOT_FOUND, EditionEndpoint
+from independent.endpoint import Incoming, Reply, Row, Rules, serve
 
 from pytest_rtcmpu.checks.client.scenarios import Scenario as ClientScenario
 from pytest_rtcmpu.checks.core import Phase
@@ -389,6 +390,26 @@ FAULTY_ENDPOINTS = _endpoints(
 )
 
 
+def _answering(code: str, status: int, message: str) -> Mapping[str, Any]:
+    row = Row(code, status, message)
+    return {"rules": Rules(rows={**EVERY_ROW, NOT_FOUND: row})}
+
+
+_SAID = "the specified task is not existed."
+FAULTY_ENDPOINTS += tuple(
+    Animal(name=name, clause=clause, steps={}, options=_answering(*row))
+    for name, clause, row in (
+        ("not-found-with-200", "status.error.http-status", (NOT_FOUND, 200, _SAID)),
+        ("not-found-with-400", "status.error.http-status", (NOT_FOUND, 400, _SAID)),
+        ("not-found-in-caps", "status.error.message", (NOT_FOUND, 404, _SAID.upper())),
+        ("not-found-without-a-point", "status.error.message", (NOT_FOUND, 404, _SAID[:-1])),
+        ("not-found-in-other-words", "status.error.message", (NOT_FOUND, 404, "No such task.")),
+        ("not-found-by-another-code", "status.not-found", ("TaskNotFound", 404, _SAID)),
+        ("not-found-as-internal", "status.not-found", ("InternalError", 500, "Oops.")),
+    )
+)
+
+
 def _run_endpoint(row: Animal, *clauses: str) -> dict[str, str]:
     chosen = Settings(phases=("documented",), operations=OTHERS, clauses=clauses)
     with serve(row.of(AnyEndpoint)) as url:
@@ -405,10 +426,38 @@ def test_a_faulty_endpoint_is_caught(row: Animal) -> None:
     assert row.clause in _run_endpoint(row, row.clause)
 
 
-LEGAL_ENDPOINTS = _endpoints(
-    ("plain", "", {}),
-    ("starts-running", "", {"start": _start_as(1)}),
-    ("says-more", "", _telling(lambda self, told: {**told, "Data": "x"})),
+def _fixed(text: str) -> Callable[..., str]:
+    return lambda self: text
+
+
+def _new_id(form: Callable[[uuid.UUID], str]) -> Callable[..., str]:
+    return lambda self: form(uuid.uuid4())
+
+
+_TYPES = (
+    "application/json",
+    "application/json;charset=utf-8",
+    "application/json; charset=UTF-8",
+    "text/json",
+)
+_FORMS: Mapping[str, Callable[[uuid.UUID], str]] = {
+    "hex": lambda made: made.hex,
+    "dashed": lambda made: str(made).upper(),
+}
+LEGAL_ENDPOINTS = tuple(
+    Animal(
+        name=f"starts-{status}-{kind}-{form}-{more}",
+        steps={
+            "start": _start_as(status),
+            "json_type": _fixed(kind),
+            "request_id": _new_id(_FORMS[form]),
+            **_telling(lambda self, told, more=more: {**told, **({"Data": "x"} if more else {})}),
+        },
+    )
+    for status in (0, 1)
+    for kind in _TYPES
+    for form in _FORMS
+    for more in (False, True)
 )
 
 

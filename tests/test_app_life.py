@@ -1,4 +1,4 @@
-"""A stranger's suite: an app starts a task, polls until it runs, changes it, stops it, starts it anew.
+"""A stranger's suite: a task is started, polled until it runs, changed, stopped, started anew.
 
 With each SDK, in each edition, in process and over the server. This file knows the package's
 documented names alone, and is run once more on two workers.

@@ -278,7 +278,7 @@ def test_their_client_understands_our_refusals(edition: Edition) -> None:
     assert (caught.value.code, caught.value.http_status) == ("InvalidTask.NotFound", 404)
 
 
-# ------------------------------------------------------------------------------------- the full size
+# ---------------------------------------------------------------------------------- the full size
 
 
 @pytest.mark.slow

@@ -62,9 +62,9 @@ def _parameter(path: str, p: Parameter) -> Iterator[Mismatch]:
     if p.items is not None:
         least += [(f"items.starts[{at}]", start, 0) for at, start in enumerate(p.items.starts)]
         least += [("items.minimum", p.items.minimum, 0), ("items.maximum", p.items.maximum, 1)]
-    for key, value, low in least:
-        if value is not None and value < low:
-            yield Mismatch(path=f"{path}.{key}", expected=f"{low} or more", got=show(value))
+    for key, number, low in least:
+        if number is not None and number < low:
+            yield Mismatch(path=f"{path}.{key}", expected=f"{low} or more", got=show(number))
     if p.maximum_bytes is not None and p.maximum_characters is not None:
         expected = "one of maximum_bytes and maximum_characters"
         yield Mismatch(path=path, expected=expected, got="both")
@@ -147,8 +147,9 @@ def _relation(
     ]
     for key, of, listed in texts:
         p = parameters.get(of.path) if of is not None else None
-        for text in listed if p is not None else ():
-            yield from _text(f"{path}.{key}", p, text)
+        if p is not None:
+            for text in listed:
+                yield from _text(f"{path}.{key}", p, text)
     left, right = (_sort_of(each, parameters) for each in (relation.left, relation.right))
     if relation.sort == "not-above":
         for side, sort in (("left", left), ("right", right)):

@@ -131,9 +131,9 @@ class Client:
         _expect("credentials", isinstance(credentials, Credentials), "Credentials", kind)
         _one_of("signature", signature, self._contract.signatures)
         _one_of("method", method, service.methods)
-        bases = self._contract.parameter("UserPanes").bases
+        panes = self._contract.parameters_by_wire_name.get("UserPanes")
         if user_panes_from is not None:
-            _one_of("user_panes_from", user_panes_from, bases)
+            _one_of("user_panes_from", user_panes_from, panes.bases if panes else ())
         _one_of("reply_format", reply_format, (*service.formats, None))
         _expect("timeout", _is_timeout(timeout), "seconds above 0, or two of them", timeout)
         is_size = type(max_reply) is int and max_reply > 0

@@ -19,6 +19,7 @@ from pytest_rtcmpu.strategies.mending import mend
 from pytest_rtcmpu.strategies.plain import (
     from_task,
     items,
+    keeps,
     pane,
     panes,
     plain,
@@ -26,7 +27,7 @@ from pytest_rtcmpu.strategies.plain import (
     with_path,
 )
 from pytest_rtcmpu.strategies.values import ODD_ASCII as ODD_CHARACTERS
-from pytest_rtcmpu.strategies.values import ODD_TEXTS, most_items
+from pytest_rtcmpu.strategies.values import ODD_TEXTS, most_items, plain_alphabet
 
 __all__ = [
     "ODD_CHARACTERS",
@@ -42,9 +43,17 @@ __all__ = [
 ]
 
 
-def long_text(length: int) -> str:
-    """Return a text of that length, in letters, digits, _ and -, no part like another."""
-    return "".join(f"{i}-" for i in range(length))[: length - 2] + "_Z"
+def long_text(length: int, p: Parameter | None = None) -> str:
+    """Return a text of that length, in letters, digits, _ and -, no part like another.
+
+    Args:
+        p: whose text it is; of its own characters where it has others.
+    """
+    text = "".join(f"{i}-" for i in range(length))[: length - 2] + "_Z"
+    if p is None or (len(text) == length and keeps(p, text)):
+        return text
+    alphabet = plain_alphabet(p)
+    return (alphabet * length)[:length]
 
 
 def _colours(contract: Contract) -> dict[str, int]:
@@ -89,7 +98,7 @@ def _pane_lists(contract: Contract) -> dict[str, list[dict[str, Any]]]:
         "first": [pane(contract, low)],
         "last": [pane(contract, high, source=1)],
         "two": panes(contract, 2),
-        "ten": panes(contract, 10),
+        "ten": panes(contract, min(10, high - low + 1)),
         "all": panes(contract, high - low + 1),
         "odd user": [pane(contract, low, f"u {ODD_CHARACTERS}中😀")],
     }
@@ -114,7 +123,7 @@ _PANES = "UserPanes"
 def _with(contract: Contract, path: str, value: Any) -> dict[str, Any]:
     """Plain parameters with a value at a path, and what must go with it."""
     params = with_path(contract, path, value)
-    return mend(contract, params, frozen={path.partition(".")[0]})
+    return mend(contract, params, frozen={path})
 
 
 def _about(contract: Contract, p: Parameter, rule: str, value: Any) -> str:
@@ -137,18 +146,20 @@ def _values(contract: Contract, p: Parameter, accepted: str) -> Iterator[tuple[s
             return
     if p.kind == "struct":
         return
-    wrap = (lambda value: [value]) if p.items is not None else (lambda value: value)
+    fewest = max(1, p.items.minimum or 1) if p.items is not None else 1
+    wrap = (lambda value: [value] * fewest) if p.items is not None else (lambda value: value)
     for rule, value in _scalars(contract, p):
         about = _about(contract, p, rule, value) if rule else accepted
         yield f"{called}={value}", about, wrap(value)
     if p.kind == "string" and not p.values and p.items is None:
         longest = p.maximum_bytes or p.maximum_characters or p.generate.get("max")
         if longest and "odd" not in p.generate:
-            yield f"{called} of {longest} characters", accepted, long_text(longest)
+            yield f"{called} of {longest} characters", accepted, long_text(longest, p)
     if "odd" in p.generate:
         for text in ODD_TEXTS:
             value = f"{p.schemes[0]}://live.example.com/app/s{text}" if p.schemes else text
-            yield f"{called}={value}", "request.utf-8", wrap(value)
+            if p.schemes or keeps(p, value):
+                yield f"{called}={value}", "request.utf-8", wrap(value)
     if p.schemes and p.items is None and p.required:
         for rest in _URL_ENDS:
             yield f"{called}={p.schemes[0]}{rest}", accepted, f"{p.schemes[0]}{rest}"
@@ -207,9 +218,9 @@ def _list_values(contract: Contract, p: Parameter, called: str) -> Iterator[tupl
             clause = about if panes_ or not has_optional else optional
             yield f"{called} {name}", clause, panes_
     else:
-        most = most_items(p)
-        for count in dict.fromkeys((1, 2, min(most, 11), most)):
-            if count <= most:
+        most, fewest = most_items(p), p.items.minimum or 1 if p.items else 1
+        for count in dict.fromkeys((fewest, 1, 2, min(most, 11), most)):
+            if fewest <= count <= most:
                 yield f"{called}, {count} items", about, items(contract, p, count)
 
 

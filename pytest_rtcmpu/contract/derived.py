@@ -102,6 +102,8 @@ _READINGS = {
     "case": "The page lists the values and does not speak of letter case.",
     "url": "An address names a host and what is on it.",
 }
+#: Where the ends of a number are its type's, and no page's.
+_BITS = "The page gives the type Long; that it has 64 bits is nowhere said."
 
 
 def rule_id(prefix: str, path: str, rule: str) -> str:
@@ -116,8 +118,8 @@ def derived_clauses(operation: Operation, breaches: Mapping[str, OnBreach]) -> I
     for rule in ("accepted", "sent"):
         if (None, rule) not in written:
             yield _whole(operation, rule, breaches)
-    for path, p in named(operation.parameters):
-        top = next(each for each in operation.parameters if each.name == path.partition(".")[0])
+    placed = ((top, *each) for top in operation.parameters for each in named([top]))
+    for top, path, p in placed:
         about_code = f"{operation.prefix}{kebab(top.name)}.code"
         refuses = False
         for rule in (*rules_of(p), *_client_rules(p)):
@@ -187,7 +189,8 @@ def _clause(
     about_code: str,
     breaches: Mapping[str, OnBreach],
 ) -> Clause:
-    level = "reading" if rule in _READINGS else p.level
+    is_of_type = rule == "range" and (p.minimum, p.maximum) == (None, None)
+    level = "reading" if rule in _READINGS or is_of_type else p.level
     made = Clause(
         id=rule_id(operation.prefix, p.path, rule),
         subjects=_subjects(rule),
@@ -196,7 +199,7 @@ def _clause(
         text=f"{p.path} {RULES[rule][1](p)}.",
         breach=breaches.get(level, "failure"),
         quote=p.quote,
-        why=_READINGS.get(rule) or p.why,
+        why=_READINGS.get(rule) or (_BITS if is_of_type else p.why),
         parameter=p.path,
         rule=rule,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from pytest_rtcmpu.contract import sense
 from pytest_rtcmpu.contract.types import (
     CLIENT_RULES,
     ENDPOINT_RULES,
@@ -477,6 +478,11 @@ def _speaker(
         yield Mismatch(path=f"{path}.id", expected=expected, got=f"{clause.id}, which has none")
 
 
+def _sense(file: File) -> Iterator[Mismatch]:
+    operations = file.contract.operations
+    yield from sense.mismatches(file.contract, {name: file.operation(name) for name in operations})
+
+
 _CHECKS: tuple[Callable[[File], Iterable[Mismatch]], ...] = (
     _sources,
     _levels,
@@ -486,4 +492,5 @@ _CHECKS: tuple[Callable[[File], Iterable[Mismatch]], ...] = (
     _codes,
     _relations,
     _silences,
+    _sense,
 )

@@ -53,6 +53,7 @@ class OperationRequest:
         object.__setattr__(self, "further", tuple(shown.items()))
         object.__setattr__(self, "_params", params)
         object.__setattr__(self, "_starts", starts_of(view))
+        object.__setattr__(self, "_known", {python_name(p.name) for p in view.parameters})
         lists = {p.name: p.bases for p in view.parameters if p.bases}
         object.__setattr__(self, "_lists", lists)
 
@@ -60,7 +61,8 @@ class OperationRequest:
         for known, value in self.__dict__.get("further", ()):
             if known == name:
                 return value
-        if not name.startswith("_") and name in _names_of(self.action):
+        known = self.__dict__.get("_known", ())
+        if not name.startswith("_") and (name in known or name in _names_of(self.action)):
             return None  # a parameter that was not given
         raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
 
@@ -314,15 +316,23 @@ _WRITTEN: Mapping[str, type[OperationRequest]] = {
 
 
 @cache
-def request_class(action: str) -> type[OperationRequest]:
+def request_class(action: str, contract: Contract | None = None) -> type[OperationRequest]:
     """Return the class of an operation's requests: written out, or made of its parameters.
 
+    Args:
+        contract: an edition that has it, where no edition of the package does.
+
     Raises:
-        ContractError: for an operation that no edition of the package has.
+        ContractError: for an operation that none of them has.
     """
     if action in _WRITTEN:
         return _WRITTEN[action]
-    view = _first_with(action)
+    try:
+        view = _first_with(action)
+    except _contract.ContractError:
+        if contract is None:
+            raise
+        view = contract.operation(action)
     names = ", ".join(python_name(p.name) for p in view.parameters)
     doc = f"The parameters of {action} ({view.in_view.source}): {names}.\n\n{_Other.__doc__}"
     # Where pickle finds it again: the package of models makes it when it is asked for.

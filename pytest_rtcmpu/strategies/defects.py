@@ -28,7 +28,14 @@ from pytest_rtcmpu.strategies.plain import (
     with_path,
 )
 from pytest_rtcmpu.strategies.relation_defects import applied, fragments
-from pytest_rtcmpu.strategies.values import HOSTS, ODD_ASCII, TWO_DIGITS, most_items, value_strategy
+from pytest_rtcmpu.strategies.values import (
+    HOSTS,
+    ODD_ASCII,
+    TWO_DIGITS,
+    most_items,
+    plain_alphabet,
+    value_strategy,
+)
 
 _Wrong = st.SearchStrategy[str] | None
 
@@ -86,7 +93,8 @@ def _no_integer(contract: Contract, p: Parameter) -> _Wrong:
     return _sample(_NO_INTEGERS)
 
 
-_NO_NUMBERS = ("abc", "0x14", "--1", "null", "1,5", "NaN", "50%", "true", "#ff0000", "-", "1/2")
+#: Not ``NaN``: there are floats that are none, and no page speaks of them.
+_NO_NUMBERS = ("abc", "0x14", "--1", "null", "1,5", "50%", "true", "#ff0000", "-", "1/2", "中")
 #: Not ``True``: a listed word in another letter case is left open.
 _NO_BOOLEANS = ("yes", "0", "1", "no", "on", "null", "2")
 
@@ -104,7 +112,8 @@ def _foreign_characters(contract: Contract, p: Parameter) -> _Wrong:
     longest = p.maximum_bytes or p.maximum_characters
     foreign = [c for c in (*ODD_ASCII, *".@:", "é", "中") if not good.fullmatch(c)]
     # A space at an end is left alone: some will trim it.
-    texts = [f"a{c}b" for c in foreign] + [f"a{c}" for c in foreign if c != " "]
+    texts = [f"a{c}b" for c in foreign]
+    texts += [f"{a}{c}" for a in ("a", "") for c in foreign if c != " "]
     return _sample(t for t in texts if longest is None or len(t.encode()) <= longest)
 
 
@@ -112,11 +121,17 @@ def _too_long(contract: Contract, p: Parameter) -> _Wrong:
     return _sample(_too_long_examples(contract, p))
 
 
+def _ends(p: Parameter) -> tuple[float | None, float | None]:
+    """The ends that a page prints; those of a Long's type where it prints none."""
+    printed = (p.minimum, p.maximum)
+    return p.limits if printed == (None, None) else printed
+
+
 def _out_of_range(contract: Contract, p: Parameter) -> _Wrong:
     if p.kind == "float":
         return _sample(_out_of_range_examples(contract, p))
     branches = []
-    low, high = p.limits
+    low, high = _ends(p)
     if high is not None:
         top = int(high) - ("maximum" in p.excludes)
         branches += [
@@ -211,11 +226,16 @@ def _no_boolean_examples(contract: Contract, p: Parameter) -> Iterable[str]:
 
 def _foreign_examples(contract: Contract, p: Parameter) -> Iterator[str]:
     good = re.compile(str(p.alphabet))
-    yield from (f"a{c}b" for c in (" ", ".", "/", "+", "é", "中") if not good.fullmatch(c))
+    longest = p.maximum_bytes or p.maximum_characters
+    foreign = [c for c in (" ", ".", "/", "+", "é", "中") if not good.fullmatch(c)]
+    texts = [f"a{c}b" for c in foreign]
+    if longest is not None and longest < len("a中b".encode()):
+        texts = [c for c in foreign if c != " " and len(c.encode()) <= longest]
+    yield from texts
 
 
 def _too_long_examples(contract: Contract, p: Parameter) -> Iterator[str]:
-    letter = next(c for c in "aA0" if p.alphabet is None or re.fullmatch(p.alphabet, c))
+    letter = plain_alphabet(p)[0]
     most = p.maximum_bytes or p.maximum_characters or 0
     yield from (letter * (most + more) for more in (1, 2, 10, most))
     if p.alphabet is None and p.maximum_bytes is not None:
@@ -223,7 +243,7 @@ def _too_long_examples(contract: Contract, p: Parameter) -> Iterator[str]:
 
 
 def _out_of_range_examples(contract: Contract, p: Parameter) -> Iterator[str]:
-    low, high = p.limits
+    low, high = _ends(p)
     if p.kind == "float":
         below = () if low is None else (*([low] if "minimum" in p.excludes else []), low - 0.5)
         above = () if high is None else (*([high] if "maximum" in p.excludes else []), high + 0.5)
@@ -236,7 +256,7 @@ def _out_of_range_examples(contract: Contract, p: Parameter) -> Iterator[str]:
     if high is not None:
         top = int(high) - ("maximum" in p.excludes)
         far = (n for n in (2**31, 2**32, 2**64) if n > top)
-        yield from map(str, (top + 1, (top + 1) * 256, *far))
+        yield from map(str, (top + 1, max((top + 1) * 256, top + 256), *far))
 
 
 def _unknown_layout_examples(contract: Contract, p: Parameter) -> Iterator[str]:
@@ -531,7 +551,7 @@ def _innermost_list(contract: Contract, name: str) -> str:
 def _with_field(contract: Contract, listed: str, name: str, count: int) -> Pairs:
     """Plain pairs in which a list has so many items, each with the field of that name."""
     p = contract.parameter(listed)
-    made = items(contract, p, count)
+    made = items(contract, p, max(count, p.items.minimum or 0) if p.items else count)
     if name != listed and name.rpartition(".")[0] == listed:
         field = contract.parameter(name)
         for at, item in enumerate(made):

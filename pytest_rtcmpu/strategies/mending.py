@@ -7,8 +7,9 @@ from typing import Any
 
 from pytest_rtcmpu.contract import Contract, Parameter, Relation
 from pytest_rtcmpu.model.forms import flatten, starts_of
-from pytest_rtcmpu.rules import breaches, collect
+from pytest_rtcmpu.rules import breaches, collect, wire_text
 from pytest_rtcmpu.strategies.plain import plain_item, plain_value
+from pytest_rtcmpu.strategies.values import samples_of
 
 #: How often something is mended before an example is given up.
 _MAX_ROUNDS = 64
@@ -49,7 +50,7 @@ def mend(
 
     Args:
         choose: chooses one of several good values.
-        frozen: parameters that stay as they are.
+        frozen: full names of parameters that stay as they are, with all that lies in them.
     """
     relations = binding(contract)
     if not relations:
@@ -83,20 +84,33 @@ def _mended(
 ) -> bool:
     """Change one value so that a relation is broken no more at a path; whether one may."""
     top = path.partition(".")[0]
+    is_frozen = _lies_in(relation.left.path, frozen)
     if relation.sort == "required-when":
-        if top in frozen:
+        if is_frozen:
             return False
         _put(contract, params, path)
         return True
-    if top in frozen:
-        other = relation.right.path.partition(".")[0] if relation.right else top
-        if other in frozen or relation.sort not in ("not-above", "alike"):
+    if is_frozen:
+        if relation.right is None or _lies_in(relation.right.path, frozen):
             return False
-        return _choose_again(choose, contract, params, relation, other)
+        other = relation.right.path
+        if relation.sort == "effective-only-when" and "." not in other:
+            p = contract.parameter(other)
+            good = [v for v in samples_of(contract, p) if wire_text(v) in relation.when]
+            params[other] = good[0] if good else params.get(other)
+            return bool(good)
+        if relation.sort not in ("not-above", "alike"):
+            return False
+        return _choose_again(choose, contract, params, relation, other.partition(".")[0])
     p = contract.parameter(top)
     if p.items is None and p.kind != "struct" and p.values:
         return _choose_again(choose, contract, params, relation, top)
     return _drop(contract, params, path, relation)
+
+
+def _lies_in(path: str, frozen: Collection[str]) -> bool:
+    """Whether a parameter is one of those that stay, or lies in one."""
+    return any(path == each or path.startswith(f"{each}.") for each in frozen)
 
 
 def _choose_again(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.model import OperationRequest
 from pytest_rtcmpu.model.forms import Params, flatten, starts_of
+from pytest_rtcmpu.strategies.values import plain_alphabet
 
 
 def to_pairs(
@@ -71,8 +73,7 @@ def plain_item(contract: Contract, p: Parameter, at: int) -> Any:
     if p.kind == "url":
         return made or f"{p.schemes[0]}://www.example.com/a"
     if p.kind == "string":
-        text = str(made or "a")
-        return text if p.items is None else f"{text}{at}"
+        return plain_text(p) if p.items is None else plain_text(p, at)
     if p.kind == "boolean":
         return True
     return _number(p, made, at)
@@ -81,10 +82,27 @@ def plain_item(contract: Contract, p: Parameter, at: int) -> Any:
 def _in_struct(contract: Contract, p: Parameter, at: int) -> Any:
     """A field's plain value in the item at that place."""
     if p.items is not None:
-        return items(contract, p, 1)
+        return items(contract, p, max(1, p.items.minimum or 1))
     if p.kind == "string" and not p.values:
-        return f"{p.generate.get('plain', 'a')}{at}"
+        return plain_text(p, at)
     return plain_item(contract, p, at)
+
+
+def plain_text(p: Parameter, at: int | None = None) -> str:
+    """Return the plainest text of a parameter; another one for each place, if that can be."""
+    alphabet = plain_alphabet(p)
+    text = str(p.generate.get("plain", alphabet[0]))
+    if at is None:
+        return text
+    numbered = f"{text}{at}"
+    return numbered if keeps(p, numbered) else alphabet[at % len(alphabet)]
+
+
+def keeps(p: Parameter, text: str) -> bool:
+    """Return whether a text is of a parameter's characters, and no longer than it may be."""
+    is_of = p.alphabet is None or all(re.fullmatch(p.alphabet, c) for c in text)
+    is_short = p.maximum_bytes is None or len(text.encode()) <= p.maximum_bytes
+    return is_of and is_short and len(text) <= (p.maximum_characters or len(text))
 
 
 def _number(p: Parameter, given: Any, at: int) -> float | int:
@@ -142,6 +160,7 @@ def _entered(contract: Contract, p: Parameter, into: dict[str, Any]) -> dict[str
 
 
 def with_items(contract: Contract, path: str, count: int) -> list[tuple[str, str]]:
-    """Return plain pairs in which the list of that full name has so many items."""
+    """Return plain pairs in which the list of that full name has so many items, or its fewest."""
     p = contract.parameter(path)
+    count = max(count, p.items.minimum or 0) if p.items else count
     return to_pairs(with_path(contract, path, items(contract, p, count)), contract)

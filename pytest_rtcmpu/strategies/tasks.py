@@ -89,7 +89,7 @@ def _requests(
         lists = p.kind == "struct" and p.items is not None  # these may be empty themselves
         is_always = p.required or needed or p.tolerated is not None or lists
         strategies[p.name] = values if is_always else st.one_of(st.none(), values)
-    kind = request_class(view.action)
+    kind = request_class(view.action, view)
 
     @st.composite
     def valid(draw: st.DrawFn) -> OperationRequest:

@@ -52,10 +52,14 @@ _QUERIES = (
 )
 
 
-def _plain_alphabet(p: Parameter) -> str:
-    """The characters that every edition allows, letters first."""
+def plain_alphabet(p: Parameter) -> str:
+    """Return the characters that every edition allows, letters first."""
     matches = re.compile(p.alphabet or p.generate.get("pattern", "[A-Za-z0-9]")).fullmatch
-    found = [chr(code) for code in range(0x21, 0x7F) if matches(chr(code))]
+    ascii_only, others = range(0x21, 0x7F), range(0xA1, 0xD800)
+    for codes in (ascii_only, others):
+        found = [chr(code) for code in codes if matches(chr(code))]
+        if found:
+            break
     return "".join(sorted(found, key=lambda c: (not c.islower(), not c.isupper(), c)))
 
 
@@ -70,7 +74,7 @@ def _longest(p: Parameter) -> int:
 
 def _short_texts(p: Parameter) -> list[str]:
     """The plainest text, the shortest of each sort, and the odd ones where they may be."""
-    alphabet, longest = _plain_alphabet(p), _longest(p)
+    alphabet, longest = plain_alphabet(p), _longest(p)
     ends = dict.fromkeys((*alphabet[0], *alphabet[-3:]))
     odd = [t for t in ODD_TEXTS if len(t.encode()) <= longest] if p.generate.get("odd") else []
     return [*ends, *odd]
@@ -79,7 +83,7 @@ def _short_texts(p: Parameter) -> list[str]:
 def _strings(contract: Contract, p: Parameter) -> st.SearchStrategy[str]:
     if p.values:
         return _enum(contract, p)
-    alphabet, longest = _plain_alphabet(p), _longest(p)
+    alphabet, longest = plain_alphabet(p), _longest(p)
     branches = [
         st.sampled_from(_short_texts(p)),
         st.text(alphabet, min_size=1, max_size=longest),
@@ -183,7 +187,7 @@ _FEW = 4
 
 def _lists(contract: Contract, p: Parameter, min_size: int | None = None) -> Any:
     """Lists of scalars, each value once: what a second mention would mean is nowhere said."""
-    least = (p.items.minimum or 1 if p.items else 1) if min_size is None else min_size
+    least = max(p.items.minimum or 1 if p.items else 1, min_size or 0)
     known = _candidates(contract, p)
     if not known:
         item = _BY_KIND[p.kind](contract, p)
@@ -213,7 +217,7 @@ def _samples(contract: Contract, p: Parameter) -> list[Any]:
         found = list(_candidates(contract, p))
     elif p.kind == "string":
         longest = _longest(p)
-        found = [*_short_texts(p), (_plain_alphabet(p) * longest)[:longest]]
+        found = [*_short_texts(p), (plain_alphabet(p) * longest)[:longest]]
     elif p.kind == "float":
         found = _likely_floats(p)
     elif p.kind == "boolean":
@@ -264,7 +268,8 @@ _MAX_KNOWN = 256
 def _struct_lists(
     contract: Contract, p: Parameter, min_size: int | None = None
 ) -> st.SearchStrategy[list[dict[str, Any]]]:
-    least = (1 if p.required else 0) if min_size is None else min_size
+    fewest = p.items.minimum if p.items else None
+    least = (fewest or int(p.required)) if min_size is None else max(fewest or 0, min_size)
     distinct = distinct_fields(contract, p)
     pools = {f.name: distinct_values(contract, p, f) for f in distinct}
     most = min((most_items(p), *map(len, pools.values())))

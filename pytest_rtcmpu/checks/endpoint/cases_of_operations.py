@@ -28,9 +28,12 @@ def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
         view: the operation in view.
     """
     start = _start(contract)
+    # One that starts a task itself finds none; to any other the task is there.
+    is_start = view.in_view.effect == "start"
     for name, clause, params in cases.valid(view):
         step = _step(view, params, Expect.accepted(view, clause))
-        yield sequence(f"{view.action} {name}", _start_of(start, step), step)
+        before = () if is_start else (_start_of(start, step),)
+        yield sequence(f"{view.action} {name}", *before, step)
     for signature, method in MODES:
         for reply_format in ("JSON", "XML"):
             mode: dict[str, Any] = {
@@ -41,11 +44,11 @@ def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
             about = Expect(clause=view.rule(None, "accepted").id)
             step = replace(_step(view, cases.plain(view), about), **mode)
             name = f"{view.action}, signature {signature} by {method}, {reply_format}"
-            yield sequence(name, start, step)
+            yield sequence(name, *(() if is_start else (start,)), step)
     for name, clause, broken in cases.breaches(view):
         refused = Expect.refused(view, clause)
         step = Step(pairs=fresh_pairs(broken, view), operation=view.action, expect=refused)
-        yield sequence(f"{view.action} {name}", start, step)
+        yield sequence(f"{view.action} {name}", *(() if is_start else (start,)), step)
     make = _OF_EFFECTS.get(view.in_view.effect)
     if make is not None:
         yield from make(contract, view)
@@ -69,6 +72,12 @@ def _operation_of(contract: Contract, effect: str) -> Contract | None:
     """The edition seen from its operation of that effect."""
     names = (name for name, each in contract.operations.items() if each.effect == effect)
     return next((contract.operation(name) for name in names), None)
+
+
+def statuses_on(view: Contract, *events: str) -> tuple[int, ...]:
+    """Return the statuses that a task may have after one of these events, by the contract."""
+    rows = (row for each in view.in_view.reply for row in each.values)
+    return tuple(int(row.value) for row in rows if row.attributes.get("on") in events)
 
 
 def _stops(contract: Contract, view: Contract) -> Iterator[Scenario]:
@@ -100,7 +109,9 @@ def _statuses(contract: Contract, view: Contract) -> Iterator[Scenario]:
             name = f"never started, {signature} by {method}, {reply_format}"
             yield sequence(name, replace(ask, **mode))
     start = _start(contract)
-    runs = replace(ask, expect=Expect(clause="status.after-start", statuses=(0, 1, 2)))
+    # Nobody has stopped it: it waits, runs, or has come to its end.
+    going = statuses_on(view, "start", "run", "end")
+    runs = replace(ask, expect=Expect(clause="status.after-start", statuses=going))
     yield sequence("the status after a start", start, runs, runs)
     yield sequence("the status after a start, XML", start, replace(runs, reply_format="XML"))
     stopping = _operation_of(contract, "stop")
@@ -110,14 +121,27 @@ def _statuses(contract: Contract, view: Contract) -> Iterator[Scenario]:
             cases.plain(stopping),
             Expect(clause=stopping.rule(None, "accepted").id),
         )
-        stopped = replace(ask, expect=Expect(clause="status.after-stop", statuses=(3,)))
+        gone = statuses_on(view, "stop")
+        stopped = replace(ask, expect=Expect(clause="status.after-stop", statuses=gone))
         yield sequence("the status after a stop", start, stop, stopped)
         again = replace(start, pairs=at_address(start.pairs, "again"))
         again = replace(again, expect=Expect(clause="stop.restart"))
         yield sequence("the status after another start", start, stop, again, runs)
 
 
+def _starts(contract: Contract, view: Contract) -> Iterator[Scenario]:
+    """What StartMPUTask or the operation itself has started exists."""
+    existed = Expect.refused(view, view.rule("TaskId", "exists").id)
+    start = _step(view, cases.plain(view), Expect(clause=view.rule(None, "accepted").id))
+    again = replace(start, expect=existed)
+    yield sequence(f"{view.action} twice", start, again)
+    yield sequence(
+        f"{view.action} of a task that is there", _start_of(_start(contract), again), again
+    )
+
+
 _OF_EFFECTS: Mapping[str, Callable[[Contract, Contract], Iterator[Scenario]]] = {
+    "start": _starts,
     "stop": _stops,
     "status": _statuses,
 }

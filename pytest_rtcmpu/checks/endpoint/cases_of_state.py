@@ -33,7 +33,8 @@ def existence(contract: Contract, operations: Collection[str]) -> Iterator[Scena
     """TaskExisted: for a task that exists, whoever asks, and for no other."""
     plain = fresh(cases.plain(contract), contract)
     start = Step(pairs=plain)
-    existed = Expect.refused(contract, "error.task-existed")
+    exists = contract.rule("TaskId", "exists").id
+    existed = Expect.refused(contract, exists)
     for signature, method in MODES:
         first = Step(pairs=plain, signature=signature, method=method, in_query=True)
         again = replace(first, expect=existed)
@@ -52,7 +53,7 @@ def existence(contract: Contract, operations: Collection[str]) -> Iterator[Scena
     other_app = at_address(with_value(plain, "AppId", "app2"), "app2")
     app2 = Step(pairs=other_app, expect=Expect(clause="task-id.key"))
     yield sequence("the same TaskId in another app", start, app2)
-    about = Expect.refused(contract, "error.task-existed", about="task-id.key")
+    about = Expect.refused(contract, exists, about="task-id.key")
     channel2 = Step(pairs=with_value(plain, "ChannelId", "channel2"), expect=about)
     yield sequence("the same task in another channel", start, channel2)
     for name in ("@task:2", "@upper:task:1"):

@@ -115,7 +115,8 @@ def read_as_utf_8(o: Observation) -> Iterable[Breach] | None:
         return None
     sent = o.scenario.plan.message.encode()
     for charset in ("latin-1", "cp1252", "gbk", "ascii"):
-        if sent.decode(charset, "replace") in o.outcome.message:
+        misread = sent.decode(charset, "replace")
+        if misread != o.scenario.plan.message and misread in o.outcome.message:
             got = f"its bytes as {charset}: {o.outcome.message[:200]}"
             return [*found, Breach(expected=f"Message {o.scenario.plan.message!r}", got=got)]
     return found

@@ -124,7 +124,7 @@ def zero_sent(name: str) -> Judge:
         return [
             Breach(expected=f"{name}=0", got=_absent(o, s, name) if v is None else f"{name}={v}")
             for s, v in zip(o.sent, got, strict=True)
-            if v is None or rules.integer(v) != 0
+            if v is None or not rules.same_value(o.contract.parameter(name), 0, v)
         ]
 
     return judge

@@ -14,7 +14,7 @@ import pytest_rtcmpu
 from pytest_rtcmpu import contract as contract_module
 from pytest_rtcmpu import errors
 from pytest_rtcmpu.client import Client
-from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow, load, parse
+from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow, editions, load, parse
 from pytest_rtcmpu.contract.derived import RULES
 from pytest_rtcmpu.contract.types import (
     CLIENT_RULES,
@@ -335,7 +335,8 @@ def test_every_silence_in_the_code_is_in_the_data_and_the_other_way_round() -> N
         and re.fullmatch(r"silence\.[a-z-]+", node.value)
     }
     there = {silence.id for silence in CONTRACT.shared_silences}
-    for operation in CONTRACT.operations.values():
+    operations = [each for name in editions() for each in load(name).operations.values()]
+    for operation in operations:
         there |= {silence.id for silence in operation.silences}
         used |= {each.id for each in operation.relations if each.verdict == "note"}
         for _, p in named(operation.parameters):
@@ -525,7 +526,7 @@ def test_the_service_table() -> None:
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda: load("2018-01"), "unknown edition '2018-01'; did you mean 2019-05?"),
+        (lambda: load("2018-01"), "unknown edition '2018-01'; did you mean 2021-03, 2019-05?"),
         (lambda: CONTRACT.clause("media-encode.enumm"), "did you mean media-encode.enum"),
         (lambda: CONTRACT.error("TaskExists"), "did you mean TaskExisted"),
         (lambda: CONTRACT.error("TaskExisted", 400), "unknown error code 'TaskExisted'"),
@@ -768,8 +769,8 @@ def test_another_editions_layouts_may_be_registered_from_its_own_limit(later: Co
 
 
 def test_the_editions_in_the_package() -> None:
-    """The package holds the edition 2019-05, which is the default."""
-    assert contract_module.editions() == ("2019-05",)
+    """The package holds two editions, of which 2019-05 is the default."""
+    assert contract_module.editions() == ("2019-05", "2021-03")
     assert load() is load("2019-05")
     assert CONTRACT.edition == "2019-05"
 

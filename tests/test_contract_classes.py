@@ -291,7 +291,7 @@ def test_results_are_complete_under_xdist(run, pytester, workers):
 def test_a_report_that_cannot_be_written_fails_the_run(run, pytester):
     """A run whose report is not there is not green, and says why."""
     (pytester.path / "out").mkdir()
-    source = f"{CLIENT}\n\ndef test_last():\n    import os\n    os.rmdir('out')\n"
+    source = f"{CLIENT}\n\ndef test_last():\n    import shutil\n    shutil.rmtree('out')\n"
     result = run(source, "--rtcmpu-report=out/report.json")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["report out/report.json: cannot be written: *does not exist"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -125,11 +124,18 @@ class Controls:
             offset: how many to leave out at the beginning.
             limit: how many at most; all unless given.
         """
+        return [task for task, _ in self.list_statuses(offset, limit)]
+
+    def list_statuses(
+        self, offset: int = 0, limit: int | None = None
+    ) -> list[tuple[StartMPUTask, int]]:
+        """Return what ``list_tasks`` does, each task with its status."""
         end = None if limit is None else offset + limit
         with self._lock:
-            started = list(islice(self._state.tasks.values(), offset, end))
             contract = self._state.contract
-        return [_shown(task, contract) for task in started]
+            some = islice(self._state.tasks.values(), offset, end)
+            started = [(task, task.status) for task in some]
+        return [(_shown(task, contract), status) for task, status in started]
 
     def status(self, task: TaskKey) -> int:
         """Return a task's status, as GetMPUTaskStatus would tell it; nothing scripted is used up.
@@ -173,17 +179,33 @@ class Controls:
         """
         key = _key(task)
         with self._lock:
-            known = effects.statuses(self._state.contract)
-            for each in (status, *then):
-                if type(each) is not int or each not in known:
-                    expected = ", ".join(map(str, known))
-                    raise ValueError(f"status: expected one of {expected}, got {each!r}")
-            one = self._known(key)
-            if then:
-                one.scripted = deque((status, *then))
-            else:
-                one.scripted = None
-                effects.set_status(self._state, key, status)
+            statuses = self._statuses(status, *then)
+            self._known(key)
+            effects.script(self._state, key, statuses)
+
+    def set_start_status(self, *statuses: int) -> None:
+        """Set what GetMPUTaskStatus answers for each task that is started from now on.
+
+        For an app that starts a task and polls it in one go: ``set_start_status(0, 0, 1)`` lets it
+        wait twice, then run.
+
+        Args:
+            statuses: what the polls answer, in that order; the last one stays. With a single one
+                the task has it from its start. With none it is as at first: a task waits, 0.
+
+        Raises:
+            ValueError: for a status that the edition does not have.
+        """
+        with self._lock:
+            self._state.start_statuses = self._statuses(*statuses)
+
+    def _statuses(self, *statuses: int) -> tuple[int, ...]:
+        known = effects.statuses(self._state.contract)
+        for each in statuses:
+            if type(each) is not int or each not in known:
+                expected = ", ".join(map(str, known))
+                raise ValueError(f"status: expected one of {expected}, got {each!r}")
+        return statuses
 
     def _known(self, key: tuple[str, str]) -> Task:
         state = self._state

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pytest_rtcmpu import wire
@@ -84,7 +84,11 @@ def end(state: State, key: tuple[str, str], status: int) -> None:
     state.ended[key] = task
     for held in task.holds:
         if state.held.get(held) == key:
-            state.held[held] = state.now
+            del state.held[held]
+            state.resting[held] = state.now
+    while len(state.ended) > state.record.max_calls:
+        # Of these, as of calls, the latest are kept.
+        del state.ended[next(iter(state.ended))]
 
 
 def stop(state: State, key: tuple[str, str]) -> None:
@@ -100,6 +104,18 @@ def set_status(state: State, key: tuple[str, str], status: int) -> None:
         end(state, key, status)
     elif key in state.ended and runs(state.contract, status):
         state.tasks[key] = state.ended.pop(key)
+        for held in task.holds:
+            # What another task has by now stays that one's.
+            state.held.setdefault(held, key)
+            state.resting.pop(held, None)
+
+
+def script(state: State, key: tuple[str, str], statuses: Sequence[int]) -> None:
+    """Say what the polls of a task answer, in that order; a single one is its status at once."""
+    task = state.tasks.get(key) or state.ended[key]
+    task.scripted = deque(statuses) if len(statuses) > 1 else None
+    if len(statuses) == 1:
+        set_status(state, key, statuses[0])
 
 
 # ------------------------------------------------------------------------------ start and stop
@@ -108,37 +124,48 @@ def set_status(state: State, key: tuple[str, str], status: int) -> None:
 def _check_start(state: State, exchange: Exchange) -> None:
     if exchange.task in state.tasks:
         raise _refuse(exchange.contract.rule("TaskId", "exists"))
-    for held, rest, clause in _exclusive(exchange):
-        owner = state.held.get(held)
-        if owner is None:
-            continue
-        if isinstance(owner, tuple):
-            if owner != exchange.task:
-                raise _refuse(clause)
-        elif exchange.now - owner < rest:
-            raise _refuse(clause)
+    rests = _rests(exchange.contract)
+    for held in _exclusive(exchange, rests):
+        is_another_s = state.held.get(held, exchange.task) != exchange.task
+        if is_another_s or _rests_still(state, held, rests, exchange.now):
+            raise _refuse(exchange.contract.rule(held[0], "exclusive"))
 
 
-def _exclusive(exchange: Exchange) -> list[tuple[tuple[str, str], timedelta, Clause]]:
-    """The values that no other task may have: (parameter, value), how long they rest, clause."""
-    found = exchange.found
-    return [
-        (
-            (p.name, found.texts[p.name]),
-            timedelta(seconds=p.rest_seconds),
-            exchange.contract.rule(p.name, "exclusive"),
-        )
-        for p in exchange.contract.parameters
-        if p.rest_seconds is not None and found is not None and p.name in found.texts
-    ]
+def _rests_still(
+    state: State, held: tuple[str, str], rests: Mapping[str, timedelta], now: datetime
+) -> bool:
+    ended = state.resting.get(held)
+    return ended is not None and now - ended < rests[held[0]]
+
+
+def _rests(contract: Contract) -> Mapping[str, timedelta]:
+    """How long the values of a parameter rest that no two tasks may share."""
+    return {
+        p.name: timedelta(seconds=p.rest_seconds)
+        for p in contract.parameters
+        if p.rest_seconds is not None
+    }
+
+
+def _exclusive(exchange: Exchange, rests: Mapping[str, timedelta]) -> list[tuple[str, str]]:
+    """The values, (parameter, value), that no other task may have."""
+    texts = {} if exchange.found is None else exchange.found.texts
+    return [(name, texts[name]) for name in rests if name in texts]
 
 
 def _start(state: State, exchange: Exchange) -> Fields:
     status = _status_on(exchange.contract, "start")
-    holds = tuple(held for held, _, _ in _exclusive(exchange))
+    rests = _rests(exchange.contract)
+    while state.resting and not _rests_still(
+        state, first := next(iter(state.resting)), rests, exchange.now
+    ):
+        del state.resting[first]
+    holds = tuple(_exclusive(exchange, rests))
     state.tasks[exchange.task] = Task(request=exchange.request, status=status, holds=holds)
     state.ended.pop(exchange.task, None)
     state.held.update(dict.fromkeys(holds, exchange.task))
+    if state.start_statuses:
+        script(state, exchange.task, state.start_statuses)
     return {}
 
 
@@ -182,10 +209,11 @@ def _update(state: State, exchange: Exchange) -> Fields:
 
 
 def _create_layout(state: State, exchange: Exchange) -> Fields:
-    above = max((state.contract.reserved_layouts_up_to, *state.contract.layouts))
-    layout_id = above + 1
-    _keep_layout(state, layout_id, _params(exchange))
-    return {"LayoutId": layout_id}
+    above = (state.contract.reserved_layouts_up_to, state.last_layout, *state.contract.layouts)
+    # An id is not given twice, so that one that was deleted stays unknown.
+    state.last_layout = max(above) + 1
+    _keep_layout(state, state.last_layout, _params(exchange))
+    return {"LayoutId": state.last_layout}
 
 
 def _keep_layout(state: State, layout_id: int, params: Mapping[str, Any]) -> None:
@@ -195,13 +223,16 @@ def _keep_layout(state: State, layout_id: int, params: Mapping[str, Any]) -> Non
     state.contract = state.contract.with_layouts({layout_id: panes})
 
 
-def _named_layout(exchange: Exchange) -> int:
-    return int(_params(exchange).get("LayoutId", 0))
+def _named_layout(state: State, exchange: Exchange) -> int | None:
+    """The layout that a request names, where its application made it."""
+    given = _params(exchange)
+    made = state.made_layouts.get(int(given.get("LayoutId", 0)), {})
+    return made["LayoutId"] if made and made.get("AppId") == given.get("AppId") else None
 
 
 def _modify_layout(state: State, exchange: Exchange) -> Fields:
-    layout_id = _named_layout(exchange)
-    if layout_id in state.made_layouts:
+    layout_id = _named_layout(state, exchange)
+    if layout_id is not None:
         _keep_layout(state, layout_id, _params(exchange))
     else:
         _note(exchange, "silence.modify-unknown-layout", "LayoutId")
@@ -209,8 +240,8 @@ def _modify_layout(state: State, exchange: Exchange) -> Fields:
 
 
 def _delete_layout(state: State, exchange: Exchange) -> Fields:
-    layout_id = _named_layout(exchange)
-    if layout_id not in state.made_layouts:
+    layout_id = _named_layout(state, exchange)
+    if layout_id is None:
         _note(exchange, "silence.delete-unknown-layout", "LayoutId")
         return {}
     del state.made_layouts[layout_id]
@@ -233,7 +264,10 @@ def _layouts_of(state: State, task: Task) -> set[int]:
 
 def _list_layouts(state: State, exchange: Exchange) -> Fields:
     each = exchange.contract.in_view.reply[0]
-    return {each.name: {str(each.item): sorted(state.contract.layouts)}}
+    app_id = _params(exchange).get("AppId")
+    # Built-in ones, those that a test registered, and those that the application made.
+    of_others = {k for k, made in state.made_layouts.items() if made.get("AppId") != app_id}
+    return {each.name: {str(each.item): sorted(state.contract.layouts.keys() - of_others)}}
 
 
 def _describe_layouts(state: State, exchange: Exchange) -> Fields:

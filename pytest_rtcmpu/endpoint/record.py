@@ -122,7 +122,7 @@ class Record:
     def __init__(self, max_calls: int) -> None:
         self.calls: deque[Call] = deque()
         self.count = 0
-        self._max_calls = max_calls
+        self.max_calls = max_calls
         self._weight = 0
         self._max_weight = max(_MIN_ROOM, max_calls * _ROOM_PER_CALL)
 
@@ -130,7 +130,7 @@ class Record:
         """Add a call, and let go of the oldest where there is no room."""
         self.calls.append(call)
         self._weight += _weight(call)
-        while len(self.calls) > self._max_calls or (
+        while len(self.calls) > self.max_calls or (
             self._weight > self._max_weight and len(self.calls) > 1
         ):
             self._weight -= _weight(self.calls.popleft())

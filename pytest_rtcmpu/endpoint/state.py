@@ -87,10 +87,13 @@ class State:
     Args:
         keys: each access key and whether it is active, by its AccessKeyId.
         tasks: the tasks that run or wait for their channel, by (AppId, TaskId).
-        ended: those that were started and run no more.
+        ended: those that were started and run no more; the latest ``max_calls`` of them.
         made_layouts: layouts that a call made, by id, with what it told of them.
-        held: which task a value that no two may share belongs to, by parameter and value; or
-            when the task that it belonged to ended.
+        last_layout: the id of the layout that a call made last; 0 where none did.
+        held: which task a value that no two may share belongs to, by parameter and value.
+        resting: when the task ended that such a value belonged to, in that order.
+        start_statuses: what the polls of a task that is started answer, in that order; none for
+            the edition's own.
         asked: what a test has asked the next calls to be answered with, in that order.
         autopsies: what explained earlier signatures; it changes no reply, and outlives a reset.
     """
@@ -108,7 +111,10 @@ class State:
         self.tasks: dict[tuple[str, str], Task] = {}
         self.ended: dict[tuple[str, str], Task] = {}
         self.made_layouts: dict[int, Mapping[str, Any]] = {}
-        self.held: dict[tuple[str, str], tuple[str, str] | datetime] = {}
+        self.last_layout = 0
+        self.held: dict[tuple[str, str], tuple[str, str]] = {}
+        self.resting: dict[tuple[str, str], datetime] = {}
+        self.start_statuses: tuple[int, ...] = ()
         self.nonces = Nonces()
         self.record = Record(max_calls)
         self.asked: deque[AskedAnswer | AskedFault] = deque()

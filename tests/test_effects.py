@@ -187,6 +187,20 @@ def test_each_stream_url_rests_by_itself() -> None:
     assert service.start(TaskId="a", StreamURL=urls["a"]) == "InvalidStreamURL"
 
 
+def test_a_stream_url_that_has_rested_is_forgotten() -> None:
+    """However many tasks end, only what still rests is kept; one that ran again ended last."""
+    service = later()
+    for name in "abc":
+        service.start(TaskId=name, StreamURL=f"rtmp://live.example.com/{name}")
+        service.endpoint.stop(("app", name))
+    service.endpoint.set_status(("app", "a"), RUNNING)
+    service.endpoint.advance_clock(9)
+    service.endpoint.stop(("app", "a"))
+    service.endpoint.advance_clock(1)
+    service.start(TaskId="d", StreamURL="rtmp://live.example.com/d")
+    assert [url[-1] for _, url in service.endpoint._state.resting] == ["a"]
+
+
 # ---------------------------------------------------------------------------------------- layouts
 
 LAYOUT = {"AppId": "app", "AudioMixCount": "2", "Panes.1.PaneId": "0", "Panes.2.PaneId": "1"}

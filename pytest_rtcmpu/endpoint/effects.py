@@ -85,6 +85,7 @@ def end(state: State, key: tuple[str, str], status: int) -> None:
     for held in task.holds:
         if state.held.get(held) == key:
             del state.held[held]
+            state.resting.pop(held, None)  # the latest to end stands last
             state.resting[held] = state.now
     while len(state.ended) > state.record.max_calls:
         # Of these, as of calls, the latest are kept.
@@ -107,7 +108,6 @@ def set_status(state: State, key: tuple[str, str], status: int) -> None:
         for held in task.holds:
             # What another task has by now stays that one's.
             state.held.setdefault(held, key)
-            state.resting.pop(held, None)
 
 
 def script(state: State, key: tuple[str, str], statuses: Sequence[int]) -> None:

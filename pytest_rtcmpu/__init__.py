@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_rtcmpu.client import Client, Envelope, Reply
+    from pytest_rtcmpu.client import Client, Envelope, Reply, StatusReply
     from pytest_rtcmpu.contract import Contract
     from pytest_rtcmpu.endpoint import Call, Diagnosis, Endpoint
     from pytest_rtcmpu.errors import (
@@ -32,9 +32,13 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.faults import Fault
     from pytest_rtcmpu.mock.door import mocked
     from pytest_rtcmpu.model import (
+        GetMPUTaskStatus,
         MediaEncode,
+        OperationRequest,
         SourceType,
         StartMPUTask,
+        StopMPUTask,
+        Struct,
         TaskProfile,
         UserPane,
         rgb,
@@ -45,7 +49,7 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.values.messages import Request, Response
 
 _HOMES = {
-    "client": ("Client", "Envelope", "Reply"),
+    "client": ("Client", "Envelope", "Reply", "StatusReply"),
     "contract": ("Contract",),
     "values.credentials": ("Credentials", "Secret"),
     "endpoint": ("Call", "Diagnosis", "Endpoint"),
@@ -70,9 +74,13 @@ _HOMES = {
     "strategies": ("GatewayViolation", "Violation"),
     "values.messages": ("Request", "Response"),
     "model": (
+        "GetMPUTaskStatus",
         "MediaEncode",
+        "OperationRequest",
         "SourceType",
         "StartMPUTask",
+        "StopMPUTask",
+        "Struct",
         "TaskProfile",
         "UserPane",
         "rgb",
@@ -85,6 +93,7 @@ __all__ = [  # noqa: RUF022 - in the order of the modules above
     "Client",
     "Envelope",
     "Reply",
+    "StatusReply",
     "Contract",
     "Credentials",
     "Secret",
@@ -111,9 +120,13 @@ __all__ = [  # noqa: RUF022 - in the order of the modules above
     "Violation",
     "Request",
     "Response",
+    "GetMPUTaskStatus",
     "MediaEncode",
+    "OperationRequest",
     "SourceType",
     "StartMPUTask",
+    "StopMPUTask",
+    "Struct",
     "TaskProfile",
     "UserPane",
     "rgb",
@@ -132,6 +145,9 @@ if not TYPE_CHECKING:  # a type checker would take it for the type of every subm
             return importlib.import_module("importlib.metadata").version("pytest-rtcmpu")
         if name in ("contract", "errors", "faults", "strategies", "testing"):
             return importlib.import_module(f"{__name__}.{name}")
+        if "MPU" in name:
+            # The requests of operations that are not written out: UpdateMPULayout, …
+            return getattr(importlib.import_module(f"{__name__}.model"), name)
         if name[:1].isupper():
             # The classes of the operation's own Codes: TaskExisted, InternalError, …
             return _own_error(name)

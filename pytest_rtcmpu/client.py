@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -19,7 +19,8 @@ import urllib3
 from pytest_rtcmpu import bounded, errors, rules, wire
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.contract import Contract
-from pytest_rtcmpu.model import StartMPUTask
+from pytest_rtcmpu.model import GetMPUTaskStatus, OperationRequest, StartMPUTask, StopMPUTask
+from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.rules import Pairs
 from pytest_rtcmpu.signatures import sign as signing
 from pytest_rtcmpu.values.credentials import REDACTED, Credentials
@@ -28,6 +29,7 @@ from pytest_rtcmpu.values.redaction import redact_everywhere
 
 Signature = Literal["1.0", "v3"]
 Method = Literal["GET", "POST"]
+_Made = TypeVar("_Made", bound=OperationRequest)
 #: What a timeout may be: seconds for connecting and for each wait, or the two apart.
 Timeout = float | tuple[float, float]
 
@@ -76,6 +78,13 @@ class Envelope:
     claimed_body: bytes | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class StatusReply(Reply):
+    """A success of GetMPUTaskStatus. ``status`` is the task's."""
+
+    status: int
+
+
 class Client:
     """A client of the RTC API that signs what it sends and believes no reply that has a Code.
 
@@ -84,7 +93,8 @@ class Client:
         endpoint: the service's base URL; the live one by default.
         signature: ``1.0`` (HMAC-SHA1) or ``v3`` (ACS3-HMAC-SHA256).
         method: ``GET`` (all in the query) or ``POST`` (a form body).
-        user_panes_from: where UserPanes counts from: 0 as S1's example, 1 as published clients.
+        user_panes_from: where UserPanes counts from: 0 as S1's example (the default there), 1 as
+            published clients and later editions.
         timeout: seconds, or (connect, read): for connecting, and for the reply as a whole.
         max_reply: bytes that a reply may have, decompressed.
         session: a ``requests.Session`` to send with; the client's own by default. With yours, the
@@ -100,7 +110,7 @@ class Client:
         *,
         signature: Signature = "1.0",
         method: Method = "GET",
-        user_panes_from: int = 0,
+        user_panes_from: int | None = None,
         timeout: Timeout = 10.0,
         max_reply: int = bounded.MAX_REPLY,
         session: requests.Session | None = None,
@@ -121,7 +131,9 @@ class Client:
         _expect("credentials", isinstance(credentials, Credentials), "Credentials", kind)
         _one_of("signature", signature, self._contract.signatures)
         _one_of("method", method, service.methods)
-        _one_of("user_panes_from", user_panes_from, self._contract.parameter("UserPanes").bases)
+        panes = self._contract.parameters_by_wire_name.get("UserPanes")
+        if user_panes_from is not None:
+            _one_of("user_panes_from", user_panes_from, panes.bases if panes else ())
         _one_of("reply_format", reply_format, (*service.formats, None))
         _expect("timeout", _is_timeout(timeout), "seconds above 0, or two of them", timeout)
         is_size = type(max_reply) is int and max_reply > 0
@@ -164,8 +176,73 @@ class Client:
         for more than ``max_reply``.
         """
         _expect("task", isinstance(task, StartMPUTask), "StartMPUTask", type(task))
-        pairs = task.to_wire(user_panes_from=self.user_panes_from)
-        return self.call(self._contract.service.action, pairs)
+        return self.request(task)
+
+    def stop_mpu_task(
+        self,
+        task: StartMPUTask | StopMPUTask | None = None,
+        *,
+        app_id: str | None = None,
+        task_id: str | None = None,
+    ) -> Reply:
+        """Stop a task, given as such or by its AppId and TaskId. Raises as above."""
+        given = _named(task, StopMPUTask, {"app_id": app_id, "task_id": task_id})
+        return self.request(
+            task if isinstance(task, StopMPUTask) else self._made(StopMPUTask, given)
+        )
+
+    def get_mpu_task_status(
+        self,
+        task: StartMPUTask | GetMPUTaskStatus | None = None,
+        *,
+        app_id: str | None = None,
+        channel_id: str | None = None,
+        task_id: str | None = None,
+    ) -> StatusReply:
+        """Return how a task is doing, given as such or by its ids. Raises as above.
+
+        ``reply.status`` is 0 (waiting for the channel), 1 (running), 2 (stopped) or 3 (stopped by
+        the user), in later editions 4 to 6 too (S2 GetMPUTaskStatus).
+
+        Args:
+            channel_id: 2019-05 requires it, a later edition has it no more.
+        """
+        ids = {"app_id": app_id, "channel_id": channel_id, "task_id": task_id}
+        given = _named(task, GetMPUTaskStatus, ids)
+        if not isinstance(task, GetMPUTaskStatus):
+            task = self._made(GetMPUTaskStatus, given)
+        reply = self.request(task)
+        # A number in JSON, a text in XML.
+        text = str(reply.fields.get("Status"))
+        status = rules.integer(text)
+        if status is None:
+            raise errors.UnreadableReply(
+                f"expected Status, an Integer, got {rules.shown(self._redact(text))}",
+                http_status=reply.http_status,
+            )
+        return StatusReply(
+            request_id=reply.request_id,
+            http_status=reply.http_status,
+            fields=reply.fields,
+            status=status,
+        )
+
+    def request(self, request: OperationRequest) -> Reply:
+        """Sign and send a request of any operation, and return the reply. Raises as above."""
+        _expect(
+            "request", isinstance(request, OperationRequest), "an OperationRequest", type(request)
+        )
+        pairs = request.to_wire(user_panes_from=self.user_panes_from)
+        return self.call(request.action, pairs)
+
+    def _made(self, kind: Callable[..., _Made], given: Mapping[str, Any]) -> _Made:
+        """Make a request of what is given and the edition has."""
+        view = self._contract.operation(kind.action)  # type: ignore[attr-defined]
+        known = {python_name(p.name) for p in view.parameters}
+        return kind(
+            **{name: value for name, value in given.items() if name in known},
+            contract=self._contract,
+        )
 
     def call(
         self,
@@ -305,6 +382,27 @@ class Client:
         if http_status != 200:
             return unreadable(f"expected a Code, got only RequestId {request_id}")
         return Reply(request_id=request_id, http_status=http_status, fields=fields)
+
+
+def _named(
+    task: OperationRequest | None, kind: type[OperationRequest], ids: Mapping[str, str | None]
+) -> Mapping[str, str | None]:
+    """The ids of a task that is given as such, or by its ids: one way, not both.
+
+    Raises:
+        TypeError: for both, for neither, or for something else.
+    """
+    given = {name: value for name, value in ids.items() if value is not None}
+    expected = f"a StartMPUTask, a {kind.__name__} or {', '.join(ids)}"
+    if task is None:
+        if not given:
+            raise TypeError(f"task: expected {expected}, got nothing")
+        return given
+    if not isinstance(task, StartMPUTask | kind):
+        raise TypeError(f"task: expected {expected}, got {type(task).__name__}")
+    if given:
+        raise TypeError(f"task: expected {expected}, got a task and {', '.join(given)}")
+    return {name: getattr(task, name) for name in ids if hasattr(task, name)}
 
 
 def _own_session() -> requests.Session:

@@ -133,7 +133,10 @@ class GatewayError(APIError):
 
 
 class ServiceError(APIError):
-    """A Code of the service error table (S2 111173) or of a sister operation."""
+    """A Code of the service error table (S2 111173), or of another operation's own.
+
+    Those of an operation have a class of their own, such as ``InvalidTaskNotFound``.
+    """
 
 
 class UndocumentedError(APIError):
@@ -165,16 +168,21 @@ def _rows(code: str) -> tuple[ErrorRow, ...]:
 
 
 @cache
-def _own_classes() -> dict[str, type[StartMPUTaskError]]:
-    """The classes of the operation's own tables, one a Code, by class name."""
-    made: dict[str, type[StartMPUTaskError]] = {}
+def _own_classes() -> dict[str, type[APIError]]:
+    """The classes of the operations' own tables, one a Code, by class name."""
+    made: dict[str, type[APIError]] = {}
     for contract in _contracts():
-        for row in contract.errors:
-            name = row.code.replace(".", "")
-            if row.table == contract.service.action and name not in made:
-                doc = f"{row.code} (HTTP {row.http_status}): {row.meaning} Source: {row.source}."
-                names = {"__doc__": doc, "__module__": __name__}
-                made[name] = type(name, (StartMPUTaskError,), names)
+        for operation in contract.operations.values():
+            is_first = operation.name == contract.service.action
+            base: type[APIError] = StartMPUTaskError if is_first else ServiceError
+            for row in operation.errors:
+                name = row.code.replace(".", "")
+                if name not in made:
+                    doc = (
+                        f"{row.code} (HTTP {row.http_status}): {row.meaning} Source: {row.source}."
+                    )
+                    names = {"__doc__": doc, "__module__": __name__}
+                    made[name] = type(name, (base,), names)
     return made
 
 
@@ -183,9 +191,9 @@ def error_class(code: str) -> type[APIError]:
     rows = _rows(code)
     if not rows:
         return UndocumentedError
-    if rows[0].table == _contract.load().service.action:
-        return _own_classes()[code.replace(".", "")]
-    return _FAMILIES.get(rows[0].table, ServiceError)
+    if rows[0].table in _FAMILIES:
+        return _FAMILIES[rows[0].table]
+    return _own_classes().get(code.replace(".", ""), ServiceError)
 
 
 def api_error(
@@ -200,9 +208,16 @@ def _rebuild(given: dict[str, object]) -> APIError:
     return api_error(**given)  # type: ignore[arg-type]
 
 
+if TYPE_CHECKING:
+
+    class InvalidTaskNotFound(ServiceError):
+        """A Code of GetMPUTaskStatus's own table."""
+
+
 def __getattr__(name: str) -> type[StartMPUTaskError]:
     try:
-        return _own_classes()[name]
+        # What is another operation's is written out above.
+        return _own_classes()[name]  # type: ignore[return-value]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
 

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pytest_rtcmpu.contract import Clause, Contract, ContractError, ErrorRow, Parameter, Silence
+from pytest_rtcmpu.contract import (
+    Clause,
+    Contract,
+    ContractError,
+    ErrorRow,
+    Parameter,
+    Quantity,
+    Relation,
+    ReplyField,
+    Silence,
+)
+from pytest_rtcmpu.contract.derived import length, limits
 
 
 def explain(name: str, contract: Contract) -> str:
@@ -21,8 +32,8 @@ def explain(name: str, contract: Contract) -> str:
     wanted = name.casefold()
     rows = [r for r in contract.errors if wanted in (r.code.casefold(), (r.id or "").casefold())]
     parts = [_error(row, contract) for row in rows]
-    parts += [_clause(c, contract) for c in contract.clauses if c.id.casefold() == wanted]
-    parts += [_silence(s, contract) for s in contract.silences if s.id.casefold() == wanted]
+    parts += [_clause(c, contract) for c in contract.all_clauses if c.id.casefold() == wanted]
+    parts += [_silence(s, contract) for s in all_silences(contract) if s.id.casefold() == wanted]
     if not parts:
         known = {each.casefold(): each for each in _names(contract)}
         near = [known[each] for each in difflib.get_close_matches(wanted, known, n=5, cutoff=0.5)]
@@ -33,14 +44,21 @@ def explain(name: str, contract: Contract) -> str:
     return "\n\n".join(dict.fromkeys(parts))
 
 
+def all_silences(contract: Contract) -> Iterator[Silence]:
+    """Yield the silences of every operation, the shared ones first."""
+    yield from contract.shared_silences
+    for operation in contract.operations.values():
+        yield from operation.silences
+
+
 def _names(contract: Contract) -> Iterator[str]:
     yield from (row.code for row in contract.errors)
-    yield from (clause.id for clause in contract.clauses)
-    yield from (silence.id for silence in contract.silences)
+    yield from (clause.id for clause in contract.all_clauses)
+    yield from (silence.id for silence in all_silences(contract))
 
 
 def _error(row: ErrorRow, contract: Contract) -> str:
-    breaches = [c.id for c in contract.clauses if row.code in c.codes]
+    breaches = [c.id for c in contract.all_clauses if row.code in c.codes]
     return _block(
         f"{row.code} (HTTP {row.http_status}{f', {row.id}' if row.id else ''})",
         {
@@ -116,16 +134,19 @@ def _block(title: str, rows: Mapping[str, str | None]) -> str:
 
 def as_json(contract: Contract) -> Any:
     """Return the whole contract as JSON values."""
-    return _json({f.name: getattr(contract, f.name) for f in fields(contract)})
+    started = ("parameters", "clauses", "errors", "silences")
+    names = (*(f.name for f in fields(contract)), *started)
+    return json_value({name: getattr(contract, name) for name in names})
 
 
-def _json(value: Any) -> Any:
+def json_value(value: Any) -> Any:
+    """Return a value of the contract as JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
         value = {f.name: getattr(value, f.name) for f in fields(value)}
     if isinstance(value, Mapping):
-        return {str(name): _json(each) for name, each in value.items()}
+        return {str(name): json_value(each) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_json(each) for each in value]
+        return [json_value(each) for each in value]
     return value
 
 
@@ -137,31 +158,46 @@ def as_markdown(contract: Contract) -> str:
 def _markdown(contract: Contract) -> Iterator[str]:
     service = contract.service
     yield from (f"# {contract.title}", "")
-    yield f"Edition `{contract.edition}`: `{service.action}` at `{service.host}`."
+    names = ", ".join(f"`{name}`" for name in contract.operations)
+    yield f"Edition `{contract.edition}`: {names} at `{service.host}`."
     yield from ("", "## Sources", "")
-    yield from _table(("id", "title"), ((s.id, s.title) for s in contract.sources))
+    yield from markdown_table(("id", "title"), ((s.id, s.title) for s in contract.sources))
     yield from ("", "## Levels", "")
-    yield from _table(
+    yield from markdown_table(
         ("level", "meaning", "a breach is"),
         ((each.id, each.meaning, f"a {each.breach}") for each in contract.levels),
     )
     yield from ("", "## Common parameters", "")
-    yield from _table(
+    yield from markdown_table(
         ("parameter", "required", "value", "level", "source"),
         (
             (f"`{p.name}`", "yes" if p.required else "no", p.value or "", p.level, p.source)
             for p in contract.common_parameters
         ),
     )
-    yield from ("", "## Parameters", "")
-    yield from _table(
-        ("parameter", "type", "required", "values", "meaning", "level", "source"),
-        (row for p in contract.parameters for row in _parameters(p, contract)),
-    )
+    for operation in contract.operations.values():
+        yield from ("", f"## {operation.name}", "", f"{operation.text} Source: {operation.source}.")
+        yield from ("", "### Parameters", "")
+        yield from markdown_table(
+            ("parameter", "type", "required", "values", "meaning", "level", "source"),
+            (row for p in operation.parameters for row in _parameters(p, contract)),
+        )
+        if operation.reply:
+            yield from ("", "### Reply, beside RequestId", "")
+            yield from markdown_table(
+                ("field", "type", "values", "meaning", "level", "source"),
+                (row for each in operation.reply for row in _reply(each)),
+            )
+        if operation.relations:
+            yield from ("", "### Relations", "")
+            yield from markdown_table(
+                ("relation", "of", "to", "a breach is"),
+                (_relation(each) for each in operation.relations),
+            )
     yield from ("", "## Layouts", "")
-    yield from _table(("layout", "panes"), contract.layouts.items())
+    yield from markdown_table(("layout", "panes"), contract.layouts.items())
     yield from ("", "## Errors", "")
-    yield from _table(
+    yield from markdown_table(
         ("Code", "HTTP", "id", "message", "meaning", "what to do", "table", "level", "source"),
         (
             (
@@ -179,7 +215,7 @@ def _markdown(contract: Contract) -> Iterator[str]:
         ),
     )
     yield from ("", "## Clauses", "")
-    yield from _table(
+    yield from markdown_table(
         ("clause", "for", "meaning", "answered by", "level", "a breach is", "source", "why"),
         (
             (
@@ -192,22 +228,22 @@ def _markdown(contract: Contract) -> Iterator[str]:
                 c.source,
                 c.why or "",
             )
-            for c in contract.clauses
+            for c in contract.all_clauses
         ),
     )
     yield from ("", "## What the sources leave open", "")
-    yield from _table(
+    yield from markdown_table(
         ("silence", "meaning", "source"),
-        ((f"`{s.id}`", s.text, s.source) for s in contract.silences),
+        ((f"`{s.id}`", s.text, s.source) for s in all_silences(contract)),
     )
 
 
-def _parameters(p: Parameter, contract: Contract, prefix: str = "") -> Iterator[tuple[object, ...]]:
-    name = f"{prefix}{p.name}"
+def _parameters(p: Parameter, contract: Contract) -> Iterator[tuple[object, ...]]:
     required = "yes" if p.required else "no"
-    yield f"`{name}`", p.kind, required, _values(p, contract), p.text, p.level, p.source
+    kind = f"list of {p.kind}" if p.items else p.kind
+    yield f"`{p.path}`", kind, required, _values(p, contract), p.text, p.level, p.source
     for part in p.fields:
-        yield from _parameters(part, contract, f"{name}.")
+        yield from _parameters(part, contract)
 
 
 def _values(p: Parameter, contract: Contract) -> str:
@@ -215,12 +251,39 @@ def _values(p: Parameter, contract: Contract) -> str:
         return ", ".join(f"`{row.value}`" for row in p.values)
     if p.values_from == "layouts":
         return ", ".join(f"`{layout}`" for layout in contract.layouts)
-    if p.minimum is not None and p.maximum is not None:
-        return f"{p.minimum} to {p.maximum}"
+    if (p.minimum, p.maximum) != (None, None):
+        return limits(p)
+    if p.alphabet is not None or p.maximum_bytes is not None or p.maximum_characters is not None:
+        return ", ".join(filter(None, (p.alphabet, length(p))))
     return ", ".join(f"`{scheme}://`" for scheme in p.schemes)
 
 
-def _table(heads: tuple[str, ...], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+def _reply(each: ReplyField, prefix: str = "") -> Iterator[tuple[object, ...]]:
+    name = f"{prefix}{each.name}"
+    values = ", ".join(f"`{row.value}` {row.name}" for row in each.values)
+    yield f"`{name}`", each.kind, values, each.text, each.level, each.source
+    for part in each.fields:
+        yield from _reply(part, f"{name}.")
+
+
+def _relation(relation: Relation) -> tuple[str, ...]:
+    def side(quantity: Quantity | None, values: tuple[str, ...]) -> str:
+        if quantity is None:
+            return ""
+        named = " ".join(filter(None, (quantity.path, quantity.attribute)))
+        return f"`{named}`" + (f" = {' or '.join(values)}" if values else "")
+
+    strict = ", strictly" if relation.strict else ""
+    return (
+        f"{relation.sort}{strict} (`{relation.id}`)",
+        side(relation.left, relation.values),
+        side(relation.right, relation.when),
+        "refused" if relation.verdict == "refuse" else "noted",
+    )
+
+
+def markdown_table(heads: tuple[str, ...], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """Yield the lines of a table in Markdown."""
     yield _line(heads)
     yield _line("---" for _ in heads)
     yield from map(_line, rows)

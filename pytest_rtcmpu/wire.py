@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -102,17 +103,31 @@ _quoted = json.JSONEncoder(ensure_ascii=False).encode
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def encode_reply(
-    fields: Sequence[tuple[str, str]], *, reply_format: str, root: str
-) -> tuple[str, bytes]:
-    """Return the content type and the body of a reply, in JSON or XML."""
+def encode_reply(fields: Mapping[str, Any], *, reply_format: str, root: str) -> tuple[str, bytes]:
+    """Return the content type and the body of a reply, in JSON or XML.
+
+    Args:
+        fields: texts, numbers, and for lists the element that each item stands in:
+            ``{"LayoutIds": {"LayoutId": [2, 4]}}``.
+    """
     if reply_format == "JSON":
         # An encoder is quick with a text and slow to start on an object.
-        members = ",".join([f"{_quoted(name)}:{_quoted(value)}" for name, value in fields])
+        members = ",".join([f"{_quoted(name)}:{_quoted(value)}" for name, value in fields.items()])
         return "application/json;charset=utf-8", f"{{{members}}}".encode("utf-8", "replace")
-    inner = "".join(f"<{name}>{_xml_text(value)}</{name}>" for name, value in fields)
+    inner = "".join([_element(name, value) for name, value in fields.items()])
     document = f"<?xml version='1.0' encoding='UTF-8'?><{root}>{inner}</{root}>"
     return "text/xml;charset=utf-8", document.encode()
+
+
+def _element(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return f"<{name}>{_xml_text(value)}</{name}>"
+    if isinstance(value, list):
+        return "".join(_element(name, each) for each in value)
+    if isinstance(value, Mapping):
+        inner = "".join(_element(part, each) for part, each in value.items())
+        return f"<{name}>{inner}</{name}>"
+    return f"<{name}>{value}</{name}>"
 
 
 def _xml_text(value: str) -> str:
@@ -185,10 +200,26 @@ def _decode_xml(text: str, action: str, redact: Callable[[str], str]) -> Mapping
         raise UnreadableReply(
             f"expected <{action}Response> or <{ERROR_ROOT}>, got <{root.tag}>: {shown}"
         )
-    fields = {child.tag: child.text or "" for child in root}
+    fields: Mapping[str, object] = {child.tag: _decoded(child) for child in root}
     if root.tag == ERROR_ROOT and not fields.get("Code"):
         raise UnreadableReply(f"expected a Code in <{ERROR_ROOT}>, got none: {shown}")
     return fields
+
+
+def _decoded(element: ElementTree.Element) -> object:
+    """An element's text, or what stands in it: of one name that comes again a list."""
+    if len(element) == 0:
+        return element.text or ""
+    found: dict[str, object] = {}
+    for child in element:
+        value, before = _decoded(child), found.get(child.tag)
+        if before is None:
+            found[child.tag] = value
+        elif isinstance(before, list):
+            before.append(value)
+        else:
+            found[child.tag] = [before, value]
+    return found
 
 
 def _excerpt(text: str) -> str:

@@ -15,7 +15,9 @@ from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.run import ClientBench, EndpointBench, Settings, planned, run_bench
 from pytest_rtcmpu.checks.testees.protocol import CallableTestee
+from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.client import Client
+from pytest_rtcmpu.contract.types import CLIENT_RULES
 from pytest_rtcmpu.endpoint import Endpoint
 from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.values.credentials import Credentials
@@ -149,7 +151,8 @@ def test_the_checks_are_those_of_the_contract(subject):
     """Every clause about a subject has one check, or a reason to have none."""
     named = [check.clause for check in CHECKS[subject]]
     assert len(named) == len(set(named))
-    due = {c.id for c in CONTRACT.clauses if subject in c.subjects}
+    of_subject = CONTRACT.clauses if subject == "client" else CONTRACT.all_clauses
+    due = {c.id for c in of_subject if subject in c.subjects}
     exempt = {clause for kind, clause in NOT_CHECKABLE if kind == subject}
     assert set(named) == due - exempt
     assert exempt <= due
@@ -192,7 +195,8 @@ def test_every_rule_of_a_parameter_is_breached():
     due = {
         c.id
         for c in CONTRACT.clauses
-        if c.rule not in (None, "exists") and (c.parameter or "").partition(".")[0] in names
+        if c.rule not in (None, "exists", *CLIENT_RULES)
+        and (c.parameter or "").partition(".")[0] in names
     }
     assert {clause for _, clause, _ in cases.breaches(CONTRACT)} == due
 
@@ -452,3 +456,33 @@ def test_progress_is_told():
         run_bench(bench, settings, progress=told.append)
     assert [p.done for p in told] == list(range(1, len(told) + 1))
     assert {p.total for p in told} == {len(told)}
+
+
+@pytest.mark.parametrize("has", [(), ("StopMPUTask",), ("StopMPUTask", "GetMPUTaskStatus")])
+def test_an_endpoint_is_checked_on_what_it_shows_to_know(has):
+    """Unless operations are named, one that answers StartMPUTask alone is asked nothing else."""
+    whole = contract.load()
+    kept = {n: op for n, op in whole.operations.items() if n in ("StartMPUTask", *has)}
+    endpoint = Endpoint(warn=lambda _: None, contract=replace(whole, operations=kept))
+    with Server(endpoint.handle) as server:
+        with closing(EndpointBench(server.url)) as bench:
+            assert set(bench.operations) == set(kept)
+        named = Settings(operations=("StopMPUTask",))
+        with closing(EndpointBench(server.url, settings=named)) as bench:
+            assert bench.operations == ("StopMPUTask",)
+
+
+def start_or_stop(params, *, endpoint, credentials, timeout, operation="StartMPUTask"):
+    """A client that says it can one operation more."""
+    raise NotImplementedError
+
+
+start_or_stop.operations = ("StopMPUTask",)
+
+
+def test_a_client_is_checked_on_starts_and_on_what_it_says_it_can():
+    """The operations that a callable names come beside StartMPUTask."""
+    target = Target(subject="client", kind="callable", name=f"{__name__}:start_or_stop")
+    assert set(target.settled(Settings()).operations) == {"StartMPUTask", "StopMPUTask"}
+    named = Settings(operations=("GetMPUTaskStatus",))
+    assert target.settled(named).operations == ("GetMPUTaskStatus",)

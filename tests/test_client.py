@@ -522,7 +522,7 @@ FAILURES = {
     ),
     "gateway-404": ((404, error_json("InvalidApi.NotFound")), "GatewayError", 404, "r"),
     "service-200": ((200, error_json("App.Stop")), "ServiceError", 200, "r"),
-    "sister": ((404, error_json("InvalidTask.NotFound")), "ServiceError", 404, "r"),
+    "sister": ((404, error_json("InvalidTask.NotFound")), "InvalidTaskNotFound", 404, "r"),
     "undocumented": ((418, error_json("Teapot")), "UndocumentedError", 418, "r"),
     "no-request-id": ((200, b'{"Code": "TaskExisted"}'), "TaskExisted", 200, None),
     "null-request-id": ((503, error_json("X", RequestId=None)), "UndocumentedError", 503, None),

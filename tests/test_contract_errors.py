@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from editions import edition_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,31 +17,33 @@ import pytest_rtcmpu
 from pytest_rtcmpu.contract import Contract, ContractError, parse
 
 PACKAGE = Path(pytest_rtcmpu.__file__).parent
-TEXT = (PACKAGE / "contract" / "2019-05.toml").read_text("utf-8")
+TEXT = edition_text()
+OP = "operations.StartMPUTask."
 
 #: What is written wrongly: what stands in the file, what is put there, and what is said of it.
 MISTAKES = {
     "kind": (
-        'kind = "integer-enum"',
-        'kind = "integer-enmu"',
-        "parameters[4: MediaEncode].kind: expected one of string, enum, integer-enum, integer, "
-        "integer-list, struct-list, url, got 'integer-enmu'; did you mean integer-enum",
+        'name = "MediaEncode"\nkind = "integer"',
+        'name = "MediaEncode"\nkind = "intger"',
+        OP + "parameters[4: MediaEncode].kind: expected one of string, integer, "
+        "long, float, boolean, url, struct, got 'intger'; did you mean integer",
     ),
     "kind of a field": (
-        'name = "SourceType"\nkind = "enum"',
-        'name = "SourceType"\nkind = "enumm"',
-        "parameters[7: UserPanes].fields[2: SourceType].kind: expected one of",
+        'name = "SourceType"\nkind = "string"',
+        'name = "SourceType"\nkind = "strnig"',
+        OP + "parameters[7: UserPanes].fields[2: SourceType].kind: expected one of",
     ),
     "key": (
-        'name = "ChannelId"\nkind',
-        'name = "ChannelId"\nrequried = 1\nkind',
-        "parameters[1: ChannelId].requried: expected a known key, got 'requried'; "
+        'name = "StreamURL"\nkind',
+        'name = "StreamURL"\nrequried = 1\nkind',
+        OP + "parameters[8: StreamURL].requried: expected a known key, got 'requried'; "
         "did you mean required",
     ),
     "key of generate": (
-        "generate = { odd = true }",
-        "generate = { odds = true }",
-        "parameters[8: StreamURL].generate.odds: expected a known key, got 'odds'; did you mean",
+        'app/stream", odd = true }',
+        'app/stream", odds = true }',
+        OP
+        + "parameters[8: StreamURL].generate.odds: expected a known key, got 'odds'; did you mean",
     ),
     "key of a clause": (
         'rule = "method"',
@@ -53,15 +56,15 @@ MISTAKES = {
         "silence: expected a known section, got 'silence'; did you mean silences",
     ),
     "missing key": (
-        'name = "AppId"\nkind = "string"\n',
-        'name = "AppId"\n',
-        "parameters[0: AppId].kind: expected one of string, enum",
+        'name = "ChannelId"\nkind = "string"\nrequired = true\nsource = "S1"',
+        'name = "ChannelId"\nrequired = true\nsource = "S1"',
+        OP + "parameters[1: ChannelId].kind: expected one of string, integer",
     ),
     "missing edition": ('edition = "2019-05"', "", "edition: expected such a section, got nothing"),
     "type": (
         "minimum = 0\nmaximum = 16777215",
         'minimum = "0"\nmaximum = 16777215',
-        "parameters[5: BackgroundColor].minimum: expected an integer or null, got '0'",
+        OP + "parameters[5: BackgroundColor].minimum: expected a number or null, got '0'",
     ),
     "a section's type": (
         'edition = "2019-05"',
@@ -71,7 +74,7 @@ MISTAKES = {
     "range": (
         "minimum = 0\nmaximum = 15",
         "minimum = 16\nmaximum = 15",
-        "parameters.UserPanes.PaneId.maximum: expected at least the minimum 16, got 15",
+        OP + "parameters.UserPanes.PaneId.maximum: expected at least the minimum 16, got 15",
     ),
     "level of the service": (
         'level = "companion"\nhost',
@@ -81,7 +84,7 @@ MISTAKES = {
     "source": (
         'source = "S1"\nlevel = "documented"\ntext = "The channel\'s id."',
         'source = "S9"\nlevel = "documented"\ntext = "The channel\'s id."',
-        "parameters.ChannelId.source: expected a source, got 'S9'; did you mean",
+        OP + "parameters.ChannelId.source: expected a source, got 'S9'; did you mean",
     ),
     "source of an error table": (
         '[errors.gateway]\nsource = "S3"',
@@ -108,47 +111,109 @@ MISTAKES = {
     "rule of another kind": (
         'parameter = "BackgroundColor"\nrule = "range"',
         'parameter = "BackgroundColor"\nrule = "known"',
-        "clauses.background-color.range.rule: expected a rule that is judged of BackgroundColor: "
-        "integer, range, required, got 'known'",
+        OP + "clauses.background-color.range.rule: expected a rule that is judged "
+        "of BackgroundColor: complete, exists, integer, range, required, zero, got 'known'",
     ),
     "rule that nobody answers for": (
-        'parameter = "BackgroundColor"\nrule = "range"\n',
-        'parameter = "BackgroundColor"\n',
-        "parameters.BackgroundColor: expected a clause with parameter 'BackgroundColor' and rule "
-        "'range', got nothing",
+        'parameter = "Timestamp"\nrule = "window"\n',
+        'parameter = "Timestamp"\n',
+        "clauses: expected a clause with parameter 'Timestamp' and rule 'window', got nothing",
     ),
     "parameter of a clause": (
         'parameter = "UserPanes.PaneId"\nrule = "range"',
         'parameter = "UserPanes.PaneID"\nrule = "range"',
-        "clauses.user-panes.pane-id.range.parameter: expected a parameter, got 'UserPanes.PaneID'; "
-        "did you mean UserPanes.PaneId",
+        OP + "clauses.user-panes.pane-id.range.parameter: expected a parameter, got "
+        "'UserPanes.PaneID'; did you mean UserPanes.PaneId",
     ),
     "enumeration without rows": (
         'rows = [{ value = "camera" }, { value = "shareScreen" }]',
         "rows = []",
-        "enums.SourceType.rows: expected a row, got nothing",
+        OP + "enums.UserPanes.SourceType.rows: expected a row, got nothing",
     ),
     "enumeration of nobody": (
-        "[enums.MediaEncode]",
-        "[enums.MediaEncodes]",
-        "parameters.MediaEncode: expected rows in enums.MediaEncode, got nothing; "
-        "did you mean MediaEncodes?",
+        "[operations.StartMPUTask.enums.MediaEncode]",
+        "[operations.StartMPUTask.enums.MediaEncodes]",
+        OP + "enums.MediaEncodes: expected the full name of a parameter, got "
+        "'MediaEncodes'; did you mean MediaEncode",
     ),
-    "enumeration of nobody, itself": (
-        "[enums.MediaEncode]",
-        "[enums.MediaEncodes]",
-        "enums.MediaEncodes: expected the name of a parameter, got 'MediaEncodes'; "
-        "did you mean MediaEncode",
+    "value of another kind": (
+        "{ value = 20, name",
+        '{ value = "20", name',
+        OP + "enums.MediaEncode.rows[3].value: expected a value of a integer, got '20'",
+    ),
+    "key of another kind": (
+        'name = "ChannelId"\nkind = "string"\nrequired = true\nsource = "S1"',
+        'name = "ChannelId"\nkind = "string"\nminimum = 1\nrequired = true\nsource = "S1"',
+        OP + "parameters.ChannelId.minimum: expected none of a string, got 1.0",
+    ),
+    "excluded end that is none": (
+        "minimum = 0\nmaximum = 15",
+        'minimum = 0\nexcludes = ["maximum"]',
+        OP + "parameters.UserPanes.PaneId.excludes: expected a maximum to exclude",
+    ),
+    "alphabet": (
+        'name = "ChannelId"\nkind = "string"\nrequired = true\nsource = "S1"',
+        'name = "ChannelId"\nkind = "string"\nalphabet = "[a-"\nrequired = true\nsource = "S1"',
+        OP + "parameters.ChannelId.alphabet: expected a class of characters",
+    ),
+    "part of an integer": (
+        "minimum = 0\nmaximum = 15",
+        "minimum = 0.5\nmaximum = 15",
+        OP + "parameters.UserPanes.PaneId.minimum: expected an integer, got 0.5",
+    ),
+    "sort of a relation": (
+        'sort = "alike"',
+        'sort = "alik"',
+        OP + "relations[0: silence.audio-video-mix].sort: expected one of not-above, alike",
+    ),
+    "path of a relation": (
+        'left = { path = "MediaEncode", attribute = "media" }',
+        'left = { path = "MediaEncod", attribute = "media" }',
+        OP + "relations.silence.audio-video-mix.left.path: expected a parameter, "
+        "got 'MediaEncod'; did you mean MediaEncode",
+    ),
+    "attribute of a relation": (
+        'left = { path = "MediaEncode", attribute = "media" }',
+        'left = { path = "MediaEncode", attribute = "medium" }',
+        OP + "relations.silence.audio-video-mix.left.attribute: expected what the "
+        "rows of MediaEncode say, got 'medium'; did you mean media",
+    ),
+    "relation without its right side": (
+        'right = { path = "TaskProfile", attribute = "media" }\n',
+        "",
+        OP + "relations.silence.audio-video-mix.right: expected a right side of alike, got nothing",
+    ),
+    "relation that no silence speaks of": (
+        'id = "silence.audio-video-mix"\nsort',
+        'id = "silence.audio-video"\nsort',
+        OP + "relations.silence.audio-video.id: expected a silence, got "
+        "'silence.audio-video'; did you mean silence.audio-video-mix",
+    ),
+    "refusal that no clause speaks of": (
+        'right = { path = "TaskProfile", attribute = "media" }\n',
+        'right = { path = "TaskProfile", attribute = "media" }\nverdict = "refuse"\n',
+        OP + "relations.silence.audio-video-mix.id: expected a clause, got",
+    ),
+    "silence about a scheme": (
+        'rtmps = "silence.rtmps"',
+        'rtmps = "silence.rtmp"',
+        OP + "parameters.StreamURL.silent_schemes.rtmps: expected a silence, got "
+        "'silence.rtmp'; did you mean silence.rtmps",
+    ),
+    "effect": (
+        'effect = "start"',
+        'effect = "strat"',
+        OP + "effect: expected one of none, start",
     ),
     "value": (
-        '{ value = "Mixed_Audio" }',
-        '{ valeu = "Mixed_Audio" }',
-        "enums.TaskProfile.rows[6].value: expected a value, got nothing; did you mean valeu",
+        '{ value = "Mixed_Audio",',
+        '{ valeu = "Mixed_Audio",',
+        OP + "enums.TaskProfile.rows[6].value: expected a value, got nothing; did you mean valeu",
     ),
     "value twice": (
-        '{ value = "Mixed_Audio" }',
-        '{ value = "1IN_Audio" }',
-        "enums.TaskProfile: expected each name once, got 2 of '1IN_Audio'",
+        '{ value = "Mixed_Audio",',
+        '{ value = "1IN_Audio",',
+        OP + "enums.TaskProfile: expected each name once, got 2 of '1IN_Audio'",
     ),
     "clause twice": (
         'id = "request.method.get"',
@@ -188,10 +253,10 @@ MISTAKES = {
         "v3.content-sha256.code",
     ),
     "occurs": (
-        'occurs = "sister-operation"',
-        'occurs = "sister-opration"',
-        "errors.StopMPUTask.occurs: expected one of request, on-demand, sister-operation, got "
-        "'sister-opration'; did you mean sister-operation",
+        'level = "companion"\noccurs = "on-demand"\nrows',
+        'level = "companion"\noccurs = "on-demnad"\nrows',
+        "operations.StopMPUTask.errors.occurs: expected one of request, on-demand, "
+        "sister-operation, got 'on-demnad'; did you mean on-demand",
     ),
     "row of an error table": (
         '["0x02070101", 400,',
@@ -199,24 +264,23 @@ MISTAKES = {
         "errors.service.compact[0][1]: expected an integer, got '400'",
     ),
     "action": (
-        "[errors.StartMPUTask]",
-        "[errors.StartMPUTsak]",
-        "service.action: expected the name of an error table, got 'StartMPUTask'; did you mean "
-        "StartMPUTsak",
+        'action = "StartMPUTask"',
+        'action = "StartMPUTsak"',
+        "service.action: expected an operation, got 'StartMPUTsak'; did you mean StartMPUTask",
     ),
     "format": (
         'default_format = "XML"',
         'default_format = "XMI"',
         "signatures.1.0.default_format: expected a format",
     ),
-    "no TOML": ("[service]", "[service", "2019-05.toml: expected TOML, got "),
+    "no TOML": ("[service]", "[service", "2019-05: expected TOML, got "),
 }
 
 
 def error_of(text: str) -> str:
     """Return what is said of a file."""
     with pytest.raises(ContractError) as caught:
-        parse(text, file="2019-05.toml")
+        parse(text, file="2019-05", shared="")
     return str(caught.value)
 
 
@@ -225,7 +289,7 @@ def test_a_mistake_is_said_with_its_place(before: str, after: str, message: str)
     """A message has file, section, entry, what was expected, what came, and what is near."""
     assert before in TEXT
     error = error_of(TEXT.replace(before, after, 1))
-    assert error.startswith("2019-05.toml: ")
+    assert error.startswith("2019-05: ")
     assert message in error
 
 
@@ -239,8 +303,9 @@ def test_all_mistakes_are_said_at_once() -> None:
     error = error_of(text)
     assert [name for name in names if MISTAKES[name][2] not in error] == []
     # A mistake is said where it is, and not again by everything that names its entry.
-    assert len(error.splitlines()) == 1 + len(names) + 1  # the window's clause answers for nothing
-    assert error.startswith("2019-05.toml: 8 things are wrong\n")
+    said = len(names) + 1  # the window's clause answers for nothing
+    assert error.startswith(f"2019-05: {said} things are wrong\n")
+    assert len(error.splitlines()) == 1 + said
 
 
 LINES = [at for at, line in enumerate(TEXT.split("\n")) if " = " in line and line[0] not in "# "]
@@ -254,7 +319,7 @@ def test_any_line_spoilt_is_a_plain_error(at: int, how: str) -> None:
     key, _, value = lines[at].partition(" = ")
     lines[at] = {"key": f"{key}x = {value}", "drop": ""}.get(how, f"{key} = {how}")
     try:
-        found = parse("\n".join(lines))
+        found = parse("\n".join(lines), shared="")
     except ContractError:
         return
     assert isinstance(found, Contract)
@@ -263,7 +328,8 @@ def test_any_line_spoilt_is_a_plain_error(at: int, how: str) -> None:
 
 def test_an_editions_file_that_is_wrong_harms_only_who_loads_it(tmp_path: Path) -> None:
     """With a broken edition beside it, the default one goes on working, its exceptions too."""
-    (tmp_path / "2031-12.toml").write_text('edition = "2031-12"\n')
+    (tmp_path / "2031-12").mkdir()
+    (tmp_path / "2031-12" / "edition.toml").write_text('edition = "2031-12"\n')
     code = f"""
         import sys
         from importlib import resources
@@ -281,7 +347,7 @@ def test_an_editions_file_that_is_wrong_harms_only_who_loads_it(tmp_path: Path) 
 
         resources.files = lambda package: Folder()
         from pytest_rtcmpu import InternalError, contract, errors
-        assert contract.editions() == ("2019-05", "2031-12")
+        assert contract.editions() == ("2019-05", "2021-03", "2031-12")
         assert issubclass(InternalError, errors.StartMPUTaskError)
         assert errors.error_class("Nobody.Documents.This") is errors.UndocumentedError
         assert "TaskExisted" in dir(errors)
@@ -298,4 +364,4 @@ def test_an_editions_file_that_is_wrong_harms_only_who_loads_it(tmp_path: Path) 
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert re.match(r"2031-12\.toml: \d+ things are wrong\n  title: expected", done.stdout)
+    assert re.match(r"2031-12: \d+ things are wrong\n  title: expected", done.stdout)

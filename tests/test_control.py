@@ -187,6 +187,29 @@ def test_tasks_and_stop(control: Control) -> None:
     assert "running: none" in why
 
 
+def test_the_status_of_a_task(control: Control, endpoint: Endpoint) -> None:
+    """A task that was started gets a status, or what its next polls answer."""
+    start(control, task_id="task")
+    ids = {"AppId": TASK.app_id, "TaskId": "task"}
+    asked(control, "POST", "/tasks", {**ids, "status": 1})
+    assert [task["status"] for task in asked(control, "GET", "/tasks")["tasks"]] == [1]
+    asked(control, "POST", "/tasks", {**ids, "status": [2]})
+    assert asked(control, "GET", "/tasks")["tasks"] == []
+    assert endpoint.status((TASK.app_id, "task")) == 2
+    status, why = refused(control, "POST", "/tasks", {**ids, "TaskId": "other", "status": 1})
+    assert status == 404
+    assert "'task'" in why
+
+
+def test_the_status_of_tasks_to_come(control: Control, endpoint: Endpoint) -> None:
+    """Without a task's ids a status is that of those that are started from then on."""
+    start(control, task_id="before")
+    asked(control, "POST", "/tasks", {"status": 1})
+    start(control, task_id="after")
+    shown = {t["TaskId"]: t["status"] for t in asked(control, "GET", "/tasks")["tasks"]}
+    assert shown == {"before": 0, "after": 1}
+
+
 def test_fail_next(control: Control) -> None:
     """A Code, how often, and a message and an HTTP status where they are not the documented."""
     asked(control, "POST", "/fail-next", {"code": "InternalError", "times": 2})
@@ -300,7 +323,7 @@ WRONG = [
     ("GET", "/status/", None, 404, "/_rtcmpu/status/"),
     ("GET", "/reset", None, 405, 'expected POST, got "GET"'),
     ("POST", "/", None, 405, 'expected GET, got "POST"'),
-    ("PUT", "/tasks", None, 405, 'expected GET, DELETE, got "PUT"'),
+    ("PUT", "/tasks", None, 405, 'expected GET, POST, DELETE, got "PUT"'),
     ("GET", "/status?a=1", None, 400, 'expected no field, got "a"'),
     ("GET", "/?since=1", None, 400, 'expected before, every, got "since"'),
     ("GET", "/?every=0", None, 400, "every: expected an integer 1…3600, got 0"),
@@ -339,6 +362,17 @@ WRONG = [
     ("POST", "/clock", {"now": 1}, 400, "null, or a moment"),
     ("POST", "/clock", {"advance": 10**12}, 400, "a moment in the years 1970…9997"),
     ("POST", "/clock", {"advance": 10**13}, 400, "seconds, back where negative"),
+    (
+        "POST",
+        "/tasks",
+        {"status": []},
+        400,
+        "status: expected an integer, or a list of some, got []",
+    ),
+    ("POST", "/tasks", {"status": [0, "1"]}, 400, "status: expected an integer, or a list of some"),
+    ("POST", "/tasks", {"status": 4}, 400, "status: expected one of 0, 1, 2, 3, got 4"),
+    ("POST", "/tasks", {"AppId": "a", "status": 1}, 400, "TaskId: expected a text, got nothing"),
+    ("POST", "/tasks", {}, 400, "status: expected an integer, or a list of some, got nothing"),
     ("POST", "/layouts", {"layout_id": 1, "panes": 1}, 400, "10001…2147483647, got 1"),
     ("POST", "/layouts", {"layout_id": 10001, "panes": 0}, 400, "panes: expected an integer 1…"),
 ]

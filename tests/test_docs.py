@@ -23,6 +23,7 @@ import pytest
 
 import pytest_rtcmpu
 from pytest_rtcmpu import cli, contract, faults, plugin, strategies
+from pytest_rtcmpu import explain as explaining
 from pytest_rtcmpu.checks import known_failures
 from pytest_rtcmpu.plugin import checks as checks_plugin
 
@@ -213,10 +214,17 @@ def test_commands_are_understood(
 
 @pytest.mark.parametrize("page", PAGES)
 def test_names_given_to_commands_exist(page: str) -> None:
-    """A clause, Code or glob that a command names is one that the contract has."""
-    known = contract.load()
-    ids = [*(c.id for c in known.clauses), *(s.id for s in known.silences), *known.errors_by_code]
+    """A clause, Code, glob or operation that a command names is one that its edition has."""
     for line, words in commands(page):
+        editions = [after for before, after in pairwise(words) if before == "--edition"]
+        known = contract.load(*editions)
+        ids = [
+            *(c.id for c in known.all_clauses),
+            *(s.id for s in explaining.all_silences(known)),
+            *known.errors_by_code,
+        ]
+        operations = {after for before, after in pairwise(words) if before == "--operation"}
+        assert operations <= set(known.operations), f"{page}:{line}"
         named = [words[1]] if words[0] == "explain" else []
         named += (after for before, after in pairwise(words) if before == "--clause")
         for glob in named:
@@ -418,7 +426,7 @@ def test_every_endpoint_control_is_documented() -> None:
 
 def test_every_silence_is_documented() -> None:
     """Each silence of the contract is described in docs/testing.md."""
-    known = contract.load().silences
+    known = explaining.all_silences(contract.load())
     assert missing([silence.id for silence in known], TEXTS["testing.md"]) == []
 
 
@@ -433,7 +441,8 @@ def test_every_reading_is_told_apart() -> None:
     """docs/testing.md lists the clauses that rest on the contract's reading, and no others."""
     _, _, rest = TEXTS["testing.md"].partition("## What only a reading decides")
     section = rest.partition("\n## ")[0]
-    readings = [clause.id for clause in contract.load().clauses if clause.level == "reading"]
+    known = contract.load().all_clauses
+    readings = [clause.id for clause in known if clause.level == "reading"]
     assert re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE) == readings
 
 

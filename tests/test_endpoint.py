@@ -422,7 +422,7 @@ STAGES: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("format", {"reply_format": "YAML"}, "InvalidParameter.Format"),
     ("common", {"omit": frozenset({"SignatureNonce"})}, "MissingSignatureNonce"),
     ("version", {"version": "2018-01-12"}, "InvalidVersion"),
-    ("action", {"action": "StopMPUTask"}, "InvalidApi.NotFound"),
+    ("action", {"action": "DescribeNothing"}, "InvalidApi.NotFound"),
     ("signature-method", {"signature_method": "ACS3-HMAC-MD5"}, "InvalidSignatureMethod"),
     ("signature-version", {"signature_version": "1.1"}, "InvalidSignatureVersion"),
     ("timestamp", {"timestamp": "2019-05-20T11:44:59Z"}, "InvalidTimeStamp.Expired"),

@@ -29,7 +29,7 @@ FLOORS = (
     ("mock",),
     ("hypothesis_entry", "checks"),
     ("report", "explain"),
-    ("plugin",),
+    ("plugin", "differences"),
     ("testing", "cli", "adapters"),
     ("__main__",),
 )

@@ -251,12 +251,12 @@ def test_everything_wrong_is_listed_at_once() -> None:
         media_encode=2,
         background_color=16777216,
         layout_ids=[1, 12, "3"],
-        user_panes=[{"pane_id": 0}],
+        user_panes=["teacher"],
         stream_url="http://h/p",
     ) == [
         "TaskId: expected a str that UTF-8 can carry, got int 5 (request.utf-8)",
         "LayoutIds.3: expected an int, got str '3' (request.integer.form)",
-        "UserPanes.0: expected UserPane, got dict {'pane_id': 0} (request.utf-8)",
+        "UserPanes.0: expected UserPane, got str 'teacher' (request.utf-8)",
         "AppId: expected a value, got an empty value (app-id.required)",
         "TaskProfile: expected one of 4IN_720P, 2IN_720P, 1IN_720P, 4IN_360P, 2IN_360P, 1IN_360P, "
         "Mixed_Audio, 1IN_Audio, got '4in_720p' (task-profile.letter-case)",
@@ -284,23 +284,18 @@ class Odd(StrEnum):
 
 WRONG_TYPES = {
     "int-for-str": ({"app_id": 5}, "AppId", "int 5"),
-    "none": ({"channel_id": None}, "ChannelId", "NoneType None"),
     "bytes": ({"stream_url": b"rtmp://h/p"}, "StreamURL", "bytes b'rtmp://h/p'"),
     "lone-surrogate": ({"task_id": "a\ud800"}, "TaskId", r"str 'a\ud800'"),
-    "profile-none": ({"task_profile": None}, "TaskProfile", "NoneType None"),
     "encode-str": ({"media_encode": "20"}, "MediaEncode", "str '20'"),
     "encode-float": ({"media_encode": 20.0}, "MediaEncode", "float 20.0"),
     "encode-bool": ({"media_encode": True}, "MediaEncode", "bool True"),
     "color-bool": ({"background_color": False}, "BackgroundColor", "bool False"),
-    "color-none": ({"background_color": None}, "BackgroundColor", "NoneType None"),
     "color-hex": ({"background_color": "#ff0000"}, "BackgroundColor", "str '#ff0000'"),
     "layouts-str": ({"layout_ids": "12"}, "LayoutIds", "str '12'"),
     "layouts-int": ({"layout_ids": 1}, "LayoutIds", "int 1"),
-    "layouts-none": ({"layout_ids": None}, "LayoutIds", "NoneType None"),
     "layout-bool": ({"layout_ids": [1, True]}, "LayoutIds.2", "bool True"),
     "layout-float": ({"layout_ids": [1.0]}, "LayoutIds.1", "float 1.0"),
-    "panes-none": ({"user_panes": None}, "UserPanes", "NoneType None"),
-    "pane-dict": ({"user_panes": [{}]}, "UserPanes.0", "dict {}"),
+    "pane-int": ({"user_panes": [0]}, "UserPanes.0", "int 0"),
     "long": ({"app_id": ["x" * 100]}, "AppId", "list ['" + "x" * 75 + "…"),
 }
 
@@ -313,6 +308,22 @@ def test_a_value_of_the_wrong_type_is_one_problem(
     (message,) = problems(**changes)
     assert message.startswith(f"{path}: expected ")
     assert f", got {got} (" in message
+
+
+def test_none_is_a_value_that_was_not_given() -> None:
+    """What is None is missing where it is required, and left out where it is not."""
+    assert problems(channel_id=None, layout_ids=None) == [
+        "ChannelId: expected a value, got nothing (channel-id.required)",
+        "LayoutIds: expected a value, got nothing (layout-ids.required)",
+    ]
+    assert task(background_color=None, user_panes=None) == task(background_color=0, user_panes=())
+
+
+def test_a_pane_may_be_given_as_a_mapping() -> None:
+    """Fields by their Python names or by the documented ones make a UserPane."""
+    pane = {"pane_id": 0, "user_id": "u", "source_type": "camera"}
+    wire = {"PaneId": 0, "UserId": "u", "SourceType": "camera"}
+    assert task(user_panes=[pane]) == task(user_panes=[wire]) == task(user_panes=[UserPane(**pane)])
 
 
 @pytest.mark.parametrize(
@@ -335,11 +346,10 @@ def test_a_value_of_the_wrong_type_is_one_problem(
         (
             {"pane_id": -1, "user_id": None, "source_type": None},
             [
-                "UserPanes.0.UserId: expected a str that UTF-8 can carry, got NoneType None "
-                "(request.utf-8)",
-                "UserPanes.0.SourceType: expected a str that UTF-8 can carry, got NoneType None "
-                "(request.utf-8)",
                 "UserPanes.0.PaneId: expected 0…15, got '-1' (user-panes.pane-id.range)",
+                "UserPanes.0.UserId: expected a value, got nothing (user-panes.user-id.required)",
+                "UserPanes.0.SourceType: expected a value, got nothing "
+                "(user-panes.source-type.required)",
             ],
         ),
     ],

@@ -431,3 +431,46 @@ def test_entry_point(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.delenv(name, raising=False)
     assert "pytest_rtcmpu.plugin" in modules_of_a_run(pytester)
     assert "pytest_rtcmpu.plugin" not in modules_of_a_run(pytester, "-p", "no:rtcmpu")
+
+
+_FOLLOWS = """
+def test_all_follow(rtcmpu_contract, rtcmpu_endpoint, rtcmpu_client, rtcmpu_task, rtcmpu_server):
+    assert rtcmpu_contract.edition == "2021-03"
+    assert rtcmpu_endpoint.contract.edition == rtcmpu_server.contract.edition == "2021-03"
+    rtcmpu_client.start_mpu_task(rtcmpu_task)
+    assert rtcmpu_endpoint.tasks == [rtcmpu_task]
+"""
+_CONFTEST = """
+import pytest
+from pytest_rtcmpu import contract
+
+@pytest.fixture(scope="session")
+def rtcmpu_contract():
+    return contract.load("2021-03")
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "ini", "conftest"),
+    [
+        (["--rtcmpu-edition=2021-03"], "", ""),
+        ([], "rtcmpu_edition = 2021-03", ""),
+        (["--rtcmpu-edition=2021-03"], "rtcmpu_edition = 2019-05", ""),
+        ([], "", _CONFTEST),
+    ],
+    ids=["option", "ini", "option before ini", "conftest"],
+)
+def test_every_fixture_follows_the_edition(
+    run: Run, pytester: pytest.Pytester, options: list[str], ini: str, conftest: str
+) -> None:
+    """An option, the configuration file or a fixture of the root's conftest.py chooses it."""
+    if conftest:
+        pytester.makeconftest(conftest)
+    run(_FOLLOWS, *options, ini=ini).assert_outcomes(passed=1)
+
+
+def test_an_edition_there_is_none_of_is_refused(run: Run) -> None:
+    """The message names the editions there are."""
+    result = run("def test_it(rtcmpu_contract): pass", "--rtcmpu-edition=2020-01")
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*unknown edition '2020-01'*2019-05, 2021-03*"])

@@ -285,3 +285,13 @@ def test_a_defect_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "rtcmpu: a defect of rtcmpu itself, while answering Request(GET /" in told
     assert "ZeroDivisionError" in told
     assert "testsecret" not in told
+
+
+def test_it_serves_the_edition_that_it_is_told() -> None:
+    """``--edition`` says which operations it has: 2019-05 has no UpdateMPULayout, 2021-03 has."""
+    pairs = [("AppId", "app"), ("TaskId", "task"), ("LayoutIds.1", "1")]
+    missing = pytest.raises(GatewayError, match=r"InvalidApi\.NotFound")
+    with serving() as earlier, Client(KEY, earlier.url) as client, missing:
+        client.call("UpdateMPULayout", pairs)
+    with serving("--edition", "2021-03") as later, Client(KEY, later.url) as client:
+        assert client.call("UpdateMPULayout", pairs).request_id

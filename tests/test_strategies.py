@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from importlib import resources
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+from editions import edition_text
 from hypothesis import Phase, find, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
@@ -35,6 +35,7 @@ from pytest_rtcmpu import (
     strategies,
 )
 from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract.types import CLIENT_RULES
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
 Mock = Callable[..., AbstractContextManager[Endpoint]]
@@ -50,15 +51,13 @@ OWN_CLAUSES = [
     for clause in CONTRACT.clauses
     if clause.rule
     and (clause.parameter or "").partition(".")[0] in CONTRACT.parameters_by_wire_name
-    and clause.rule != "exists"  # a rule on the endpoint's state
+    and clause.rule not in ("exists", *CLIENT_RULES)  # on the endpoint's state, or no endpoint's
 ]
 GATEWAY_CLAUSES = {
     "1.0": [
         clause.id
-        for clause in CONTRACT.clauses
+        for clause in CONTRACT.shared_clauses
         if clause.rule
-        and clause.id not in OWN_CLAUSES
-        and clause.rule != "exists"
         # the endpoint's doing: which keys are disabled, and which are temporary
         and clause.id not in ("access-key-id.active", "security-token.given", "security-token.own")
         and clause.parameter != "ContentSha256"  # of V3, without a documented Code
@@ -152,11 +151,11 @@ def there_are(make: Callable[..., object], **given: Any) -> list[str]:
 
 def mutated(*changes: tuple[str, str]) -> Contract:
     """Return the contract of a data file with texts replaced."""
-    text = resources.files(contract).joinpath("2019-05.toml").read_text("utf-8")
+    text = edition_text()
     for old, new in changes:
         assert old in text
         text = text.replace(old, new, 1)
-    return contract.parse(text)
+    return contract.parse(text, shared="")
 
 
 # -------------------------------------------------------------------------------- valid tasks
@@ -614,30 +613,34 @@ OTHER = mutated(
     ('{ value = "camera" }', '{ value = "camera" }, { value = "Whiteboard" }'),
     ("maximum = 16777215", "maximum = 4294967295"),
     ("maximum = 15\n", "maximum = 19\n"),
-    ("maximum_items = 16", "maximum_items = 20"),
+    ("generate = { plain = [], items = 16 }", "generate = { plain = [], items = 20 }"),
     ("{ id = 11, panes = 9 },", "{ id = 11, panes = 9 }, { id = 77, panes = 3 },"),
     ('schemes = ["rtmp"]', 'schemes = ["rtmp", "srt"]'),
     (
-        'generate = { pattern = "[A-Za-z0-9_-]", max = 55 }',
-        'generate = { pattern = "[b-d]", max = 3 }',
+        'generate = { plain = "task1", pattern = "[A-Za-z0-9_-]", max = 55 }',
+        'generate = { plain = "b", pattern = "[b-d]", max = 3 }',
     ),
     ("max = 64, odd = true", "max = 8, odd = true"),
 )
 WITH_MORE = mutated(
     (
-        '[[parameters]]\nname = "StreamURL"',
-        '[[parameters]]\nname = "CropMode"\nkind = "integer"\nrequired = false\nminimum = 1\n'
+        '[[operations.StartMPUTask.parameters]]\nname = "StreamURL"',
+        '[[operations.StartMPUTask.parameters]]\nname = "CropMode"\nkind = "integer"\n'
+        "required = false\nminimum = 1\n"
         'maximum = 3\nsource = "S6"\nlevel = "documented"\ntext = "How to crop."\n'
-        '[[parameters]]\nname = "StreamURL"',
+        '[[operations.StartMPUTask.parameters]]\nname = "StreamURL"',
     ),
     (
-        '[[clauses]]\nid = "stream-url.rtmp"',
-        '[[clauses]]\nid = "crop-mode.range"\nsubjects = ["endpoint"]\nlevel = "documented"\n'
+        '[[operations.StartMPUTask.clauses]]\nid = "stream-url.rtmp"',
+        '[[operations.StartMPUTask.clauses]]\nid = "crop-mode.range"\n'
+        'subjects = ["endpoint"]\nlevel = "documented"\n'
         'source = "S6"\ntext = "CropMode is 1 to 3."\nparameter = "CropMode"\nrule = "range"\n'
-        'codes = ["InvalidStreamURL"]\n[[clauses]]\nid = "crop-mode.integer"\n'
+        'codes = ["InvalidStreamURL"]\n'
+        '[[operations.StartMPUTask.clauses]]\nid = "crop-mode.integer"\n'
         'subjects = ["endpoint"]\nlevel = "documented"\nsource = "S6"\n'
         'text = "CropMode is an Integer."\nparameter = "CropMode"\nrule = "integer"\n'
-        'codes = ["InvalidStreamURL"]\n[[clauses]]\nid = "stream-url.rtmp"',
+        'codes = ["InvalidStreamURL"]\n'
+        '[[operations.StartMPUTask.clauses]]\nid = "stream-url.rtmp"',
     ),
 )
 

@@ -178,7 +178,7 @@ def in_xml(text: str) -> str:
 def test_a_reply_in_json_comes_back(code: str, message: str) -> None:
     """What is written into a JSON reply is read from it; a lone surrogate becomes ``?``."""
     fields = [("RequestId", "r"), ("HostId", "h"), ("Code", code), ("Message", message)]
-    kind, body = wire.encode_reply(fields, reply_format="JSON", root="Error")
+    kind, body = wire.encode_reply(dict(fields), reply_format="JSON", root="Error")
     assert kind == "application/json;charset=utf-8"
     assert json.loads(body) == wire.decode_reply(body, action=ACTION)
     expected = {name: value.encode("utf-8", "replace").decode() for name, value in fields}
@@ -191,7 +191,7 @@ def test_a_reply_in_json_comes_back(code: str, message: str) -> None:
 def test_a_reply_in_xml_comes_back(request_id: str, message: str) -> None:
     """What is written into an XML reply is read from it, as far as XML can carry it."""
     fields = [("RequestId", request_id), ("Code", "C"), ("Message", message)]
-    kind, body = wire.encode_reply(fields, reply_format="XML", root="Error")
+    kind, body = wire.encode_reply(dict(fields), reply_format="XML", root="Error")
     assert kind == "text/xml;charset=utf-8"
     expected = {name: in_xml(value) for name, value in fields}
     assert wire.decode_reply(body, action=ACTION) == expected

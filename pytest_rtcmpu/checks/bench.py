@@ -44,6 +44,11 @@ class Settings:
     max_examples: how many examples fuzz and stateful try, each.
     seed: what fuzz and stateful are seeded with.
     timeout: seconds a client has for one start, and an endpoint for one reply.
+    operations: the operations that the subject is checked on; those that it is known to have unless
+        given.
+    edition: the edition that it is held to.
+    live: whether an endpoint that is not this machine may be called.
+    budget: how many calls an endpoint gets at most; as many as there are cases unless given.
     """
 
     phases: tuple[Phase, ...] = PHASES
@@ -51,6 +56,15 @@ class Settings:
     max_examples: int = 100
     seed: int = 0
     timeout: float = 5.0
+    operations: tuple[str, ...] = ()
+    edition: str = _contract.DEFAULT_EDITION
+    live: bool = False
+    budget: int | None = None
+
+    @property
+    def contract(self) -> Contract:
+        """The edition's contract. Raises ContractError for an edition that there is none of."""
+        return _contract.load(self.edition)
 
     def selects(self, clause: str) -> bool:
         """Return whether a clause's id matches a glob, or there is none."""
@@ -85,11 +99,13 @@ class Check(Generic[O]):
         clause: the clause's id.
         judge: what looks at an observation.
         only_about: whether it applies only to scenarios that are about the clause.
+        operation: the operation whose calls it judges; every one's where there is none.
     """
 
     clause: str
     judge: Callable[[O], Judgement]
     only_about: bool = False
+    operation: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -119,7 +135,7 @@ class BaseBench(Generic[O, S]):
     def __init__(self, target: str, settings: Settings, contract: Contract | None) -> None:
         self.target = target
         self.settings = settings
-        self.contract = contract or _contract.load()
+        self.contract = contract or settings.contract
         #: Told after each case: phase, cases done, cases in all (None where nobody knows).
         self.progress: Callable[[Phase, int, int | None], None] = lambda *_: None
         #: What a reader of the results should know.
@@ -157,9 +173,12 @@ class BaseBench(Generic[O, S]):
         )
 
     def unique(self, stem: str = "t") -> str:
-        """Return an id that no other run ever used: a live endpoint remembers yesterday's."""
+        """Return an id that no other run ever used: a live endpoint remembers yesterday's.
+
+        Whoever finds it in an account knows by its beginning where it comes from.
+        """
         self._count += 1
-        return f"{stem}-{self._run_token}-{self._count}"
+        return f"rtcmpu-{stem}-{self._run_token}-{self._count}"
 
     def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
         """Run a saved case again, signed afresh, and return what breaks its clause."""
@@ -223,12 +242,15 @@ class BaseBench(Generic[O, S]):
         observation: O,
         *,
         scenario: str,
+        operation: str,
         exchanges: Callable[[], tuple[Exchange, ...]],
         case: Callable[[], Mapping[str, Any]],
     ) -> list[Finding]:
         """Judge one observation by every selected check, keep count, and return its findings."""
         found: list[Finding] = []
         for check in self._selected_checks:
+            if check.operation not in (None, operation):
+                continue
             said = check.judge(observation)
             if said is None:
                 continue
@@ -316,7 +338,7 @@ def planned_clauses(
 ) -> Iterator[Clause]:
     """Yield the clauses that checks are about, in the contract's order."""
     named = {check.clause for check in checks}
-    for clause in contract.clauses:
+    for clause in contract.all_clauses:
         if clause.id in named and subject in clause.subjects:
             yield clause
 

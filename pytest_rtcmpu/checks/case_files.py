@@ -7,12 +7,13 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase, SubjectRun, check_id
 from pytest_rtcmpu.checks.testees.targets import Target
+from pytest_rtcmpu.contract import DEFAULT_EDITION
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.files import replace_whole
 from pytest_rtcmpu.values.text import system_error
@@ -37,6 +38,7 @@ class SavedCase:
     seed: int
     test: str
     case: Mapping[str, Any]
+    edition: str = DEFAULT_EDITION
 
     @property
     def check(self) -> str:
@@ -60,7 +62,7 @@ def node_id(target: Target) -> str:
 
 
 def cases(
-    run: SubjectRun, target: Target, *, seed: int, node: str
+    run: SubjectRun, target: Target, *, seed: int, node: str, edition: str = DEFAULT_EDITION
 ) -> Iterator[tuple[str, SavedCase]]:
     """Yield (file name, case) for each finding of a run; ``node`` holds its tests.
 
@@ -71,7 +73,8 @@ def cases(
         for number, finding in enumerate(result.findings, start=1):
             if finding.case:
                 stem = re.sub(r"[^\w.-]", "-", check_id(run.subject, result.phase, result.clause))
-                yield f"{stem}-{tag}-{number}.json", _case(finding, target, seed, node)
+                case = replace(_case(finding, target, seed, node), edition=edition)
+                yield f"{stem}-{tag}-{number}.json", case
 
 
 def _case(finding: Finding, target: Target, seed: int, node: str) -> SavedCase:

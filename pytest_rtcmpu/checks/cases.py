@@ -6,17 +6,28 @@ Parameters are in the documented names' own form, as the line protocol has them:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from allpairspy import AllPairs  # type: ignore[import-untyped]
 
-from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract import Contract, Parameter
+from pytest_rtcmpu.contract.types import named
 from pytest_rtcmpu.rules import Pairs
 from pytest_rtcmpu.strategies import defects
-from pytest_rtcmpu.strategies.plain import from_task, pane, panes, plain, to_pairs
+from pytest_rtcmpu.strategies.mending import mend
+from pytest_rtcmpu.strategies.plain import (
+    from_task,
+    items,
+    keeps,
+    pane,
+    panes,
+    plain,
+    to_pairs,
+    with_path,
+)
 from pytest_rtcmpu.strategies.values import ODD_ASCII as ODD_CHARACTERS
-from pytest_rtcmpu.strategies.values import ODD_TEXTS
+from pytest_rtcmpu.strategies.values import ODD_TEXTS, most_items, plain_alphabet
 
 __all__ = [
     "ODD_CHARACTERS",
@@ -32,14 +43,22 @@ __all__ = [
 ]
 
 
-def long_text(length: int) -> str:
-    """Return a text of that length, in letters, digits, _ and -, no part like another."""
-    return "".join(f"{i}-" for i in range(length))[: length - 2] + "_Z"
+def long_text(length: int, p: Parameter | None = None) -> str:
+    """Return a text of that length, in letters, digits, _ and -, no part like another.
+
+    Args:
+        p: whose text it is; of its own characters where it has others.
+    """
+    text = "".join(f"{i}-" for i in range(length))[: length - 2] + "_Z"
+    if p is None or (len(text) == length and keeps(p, text)):
+        return text
+    alphabet = plain_alphabet(p)
+    return (alphabet * length)[:length]
 
 
 def _colours(contract: Contract) -> dict[str, int]:
     p = contract.parameter("BackgroundColor")
-    low, high = p.minimum or 0, p.maximum or 0
+    low, high = int(p.minimum or 0), int(p.maximum or 0)
     return {
         "lowest": low,
         "red": low + 255,
@@ -52,10 +71,18 @@ def _colours(contract: Contract) -> dict[str, int]:
 
 
 def _layouts(contract: Contract) -> dict[str, list[int]]:
-    ids = list(contract.layouts)
+    p = contract.parameter("LayoutIds")
+    known = contract.layouts
+    ids = list(known)
+    last = ids[-1:]
+    refused = [r for r in contract.relations if r.verdict == "refuse" and r.left.path == p.path]
+    if any(relation.sort == "distinct" for relation in refused):
+        # No two of one number of panes: the first of each.
+        ids = [n for n in ids if n == next(m for m in ids if known[m] == known[n])]
+    ids = ids[: p.items.maximum] if p.items else ids
     return {
         "first": ids[:1],
-        "last": ids[-1:],
+        "last": last,
         "two": ids[:2],
         "two, falling": [ids[-1], ids[0]],
         "ten": ids[:10],
@@ -65,13 +92,13 @@ def _layouts(contract: Contract) -> dict[str, list[int]]:
 
 def _pane_lists(contract: Contract) -> dict[str, list[dict[str, Any]]]:
     p = contract.parameter("UserPanes.PaneId")
-    low, high = p.minimum or 0, p.maximum or 0
+    low, high = int(p.minimum or 0), int(p.maximum or 0)
     return {
         "none": [],
         "first": [pane(contract, low)],
         "last": [pane(contract, high, source=1)],
         "two": panes(contract, 2),
-        "ten": panes(contract, 10),
+        "ten": panes(contract, min(10, high - low + 1)),
         "all": panes(contract, high - low + 1),
         "odd user": [pane(contract, low, f"u {ODD_CHARACTERS}中😀")],
     }
@@ -79,56 +106,122 @@ def _pane_lists(contract: Contract) -> dict[str, list[dict[str, Any]]]:
 
 def valid(contract: Contract) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield (name, clause it is about, parameters) for every row of every table, one at a time."""
+    accepted = contract.rule(None, "accepted").id
+    yield "plain", accepted, plain(contract)
+    for name, p in named(contract.parameters):
+        for shown, about, value in _values(contract, p, accepted):
+            yield shown, about, _with(contract, name, value)
+    if contract.has(_PANES):
+        twice = [pane(contract, i, "user", i) for i in range(2)]
+        about = contract.rule(_PANES, "complete").id
+        yield "one user in two panes", about, _with(contract, _PANES, twice)
 
-    def rule(name: str, rule: str) -> str:
-        return contract.rule(name, rule).id
 
-    yield "plain", "request.accepted", plain(contract)
-    for row in contract.parameter("TaskProfile").values:
-        yield (
-            f"TaskProfile={row.value}",
-            rule("TaskProfile", "enum"),
-            plain(contract, TaskProfile=row.value),
+_PANES = "UserPanes"
+
+
+def _with(contract: Contract, path: str, value: Any) -> dict[str, Any]:
+    """Plain parameters with a value at a path, and what must go with it."""
+    params = with_path(contract, path, value)
+    return mend(contract, params, frozen={path})
+
+
+def _about(contract: Contract, p: Parameter, rule: str, value: Any) -> str:
+    """The clause that a value is about: a zero has one of its own, where it may be dropped."""
+    if value == 0 and not isinstance(value, bool):
+        zero = next(
+            (c for c in contract.clauses if (c.parameter, c.rule) == (p.path, "zero")), None
         )
-    for row in contract.parameter("MediaEncode").values:
-        clause = rule("MediaEncode", "enum") if row.value else "media-encode.zero"
-        yield f"MediaEncode={row.value}", clause, plain(contract, MediaEncode=row.value)
-    for colour in _colours(contract).values():
-        clause = rule("BackgroundColor", "range") if colour else "background-color.zero"
-        yield f"BackgroundColor={colour}", clause, plain(contract, BackgroundColor=colour)
-    for layout in contract.layouts:
-        yield f"LayoutIds={layout}", rule("LayoutIds", "known"), plain(contract, LayoutIds=[layout])
-    for name, ids in _layouts(contract).items():
-        yield f"LayoutIds {name}", "layout-ids.several", plain(contract, LayoutIds=ids)
-    for name, items in _pane_lists(contract).items():
-        clause = "user-panes.complete" if items else "user-panes.optional"
-        yield f"UserPanes {name}", clause, plain(contract, UserPanes=items)
-    twice = [pane(contract, i, "user", i) for i in range(2)]
-    yield "one user in two panes", "user-panes.complete", plain(contract, UserPanes=twice)
-    for name in ("AppId", "ChannelId", "TaskId"):
-        longest = contract.parameter(name).generate["max"]
-        changes = {name: long_text(longest)}
-        yield f"{name} of {longest} characters", "request.accepted", plain(contract, **changes)
-    p = contract.parameter("UserPanes.PaneId")
-    for pane_id in range(p.minimum or 0, (p.maximum or 0) + 1):
-        clause = rule("UserPanes.PaneId", "range") if pane_id else "user-panes.pane-id.zero"
-        yield f"PaneId={pane_id}", clause, plain(contract, UserPanes=[pane(contract, pane_id)])
-    for index, row in enumerate(contract.parameter("UserPanes.SourceType").values):
-        items = [pane(contract, 0, source=index)]
-        name = f"SourceType={row.value}"
-        yield name, rule("UserPanes.SourceType", "enum"), plain(contract, UserPanes=items)
-    for text in ODD_TEXTS:
-        items = [pane(contract, 0, text)]
-        yield f"UserId={text}", "request.utf-8", plain(contract, UserPanes=items)
-        url = f"rtmp://live.example.com/app/s{text}"
-        yield f"StreamURL={url}", "request.utf-8", plain(contract, StreamURL=url)
-    for url in (
-        "rtmp://live.example.com/app/stream?auth_key=1700000000-0-0-0a1b2c",
-        "rtmp://live.example.com:1935/app/stream?vhost=a.example.com&auth_key=1-0-0-%2B%2f",
-        "rtmp://live.example.com/app/Stream?txSecret=AbC%20d&txTime=5F#x",
-        "rtmp://10.0.0.1/app/stream?a=1&a=2&empty=",
-    ):
-        yield f"StreamURL={url}", "request.accepted", plain(contract, StreamURL=url)
+        if zero is not None:
+            return zero.id
+    return contract.rule(p.path, rule).id
+
+
+def _values(contract: Contract, p: Parameter, accepted: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield (name, clause, value) of a parameter: each row of its table, its ends, odd texts."""
+    called = p.path if "." not in p.path else p.name
+    if p.items is not None:
+        yield from _list_values(contract, p, called)
+        if p.kind == "struct":
+            return
+    if p.kind == "struct":
+        return
+    fewest = max(1, p.items.minimum or 1) if p.items is not None else 1
+    wrap = (lambda value: [value] * fewest) if p.items is not None else (lambda value: value)
+    for rule, value in _scalars(contract, p):
+        about = _about(contract, p, rule, value) if rule else accepted
+        yield f"{called}={value}", about, wrap(value)
+    if p.kind == "string" and not p.values and p.items is None:
+        longest = p.maximum_bytes or p.maximum_characters or p.generate.get("max")
+        if longest and "odd" not in p.generate:
+            yield f"{called} of {longest} characters", accepted, long_text(longest, p)
+    if "odd" in p.generate:
+        for text in ODD_TEXTS:
+            value = f"{p.schemes[0]}://live.example.com/app/s{text}" if p.schemes else text
+            if p.schemes or keeps(p, value):
+                yield f"{called}={value}", "request.utf-8", wrap(value)
+    if p.schemes and p.items is None and p.required:
+        for rest in _URL_ENDS:
+            yield f"{called}={p.schemes[0]}{rest}", accepted, f"{p.schemes[0]}{rest}"
+
+
+_URL_ENDS = (
+    "://live.example.com/app/stream?auth_key=1700000000-0-0-0a1b2c",
+    "://live.example.com:1935/app/stream?vhost=a.example.com&auth_key=1-0-0-%2B%2f",
+    "://live.example.com/app/Stream?txSecret=AbC%20d&txTime=5F#x",
+    "://10.0.0.1/app/stream?a=1&a=2&empty=",
+)
+#: A range of so many integers is tried whole.
+_WHOLE = 20
+
+
+def _scalars(contract: Contract, p: Parameter) -> Iterator[tuple[str, Any]]:
+    """Yield (rule, value) of every row of a parameter's table, or of its range."""
+    if p.values:
+        yield from (("enum", row.value) for row in p.values)
+    elif p.values_from is not None:
+        yield from (("known", layout) for layout in contract.layouts)
+    elif p.path == "BackgroundColor":
+        yield from (("range", colour) for colour in _colours(contract).values())
+    elif p.is_integer:
+        low, high = p.limits
+        if p.kind == "integer" and low is not None and high is not None:
+            first, last = int(low), int(high)
+            first += "minimum" in p.excludes
+            last -= "maximum" in p.excludes
+            some = range(first, last + 1)
+            yield from (("range", n) for n in (some if len(some) <= _WHOLE else (first, first + 1, last - 1, last)))  # fmt: skip  # noqa: E501
+        else:
+            ends = [int(n) for n in (low, high) if n is not None]
+            rule = "range" if ends else "integer"
+            yield from ((rule, n) for n in dict.fromkeys((*ends, 0, 1, 2**31)) if p.allows(n))
+    elif p.kind == "float":
+        low, high = p.limits
+        numbers = dict.fromkeys(n for n in (low, high, 0.0, 0.5, 0.25, 1.0) if n is not None)
+        rule = "number" if (low, high) == (None, None) else "range"
+        yield from ((rule, float(n)) for n in numbers if p.allows(n))
+    elif p.kind == "boolean":
+        yield from (("boolean", value) for value in (False, True))
+    elif p.kind == "url" and "odd" not in p.generate:
+        yield from (("scheme", f"{scheme}://www.example.com/a/b.png?x=1&y=a+b") for scheme in p.schemes)  # fmt: skip  # noqa: E501
+
+
+def _list_values(contract: Contract, p: Parameter, called: str) -> Iterator[tuple[str, str, Any]]:
+    about = contract.rule(p.path, "complete").id
+    if p.path == "LayoutIds":
+        for name, ids in _layouts(contract).items():
+            yield f"{called} {name}", about, ids
+    elif p.path == _PANES:
+        optional = "user-panes.optional"
+        has_optional = any(c.id == optional for c in contract.clauses)
+        for name, panes_ in _pane_lists(contract).items():
+            clause = about if panes_ or not has_optional else optional
+            yield f"{called} {name}", clause, panes_
+    else:
+        most, fewest = most_items(p), p.items.minimum or 1 if p.items else 1
+        for count in dict.fromkeys((fewest, 1, 2, min(most, 11), most)):
+            if fewest <= count <= most:
+                yield f"{called}, {count} items", about, items(contract, p, count)
 
 
 def pairwise(contract: Contract, **factors: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:  # fmt: skip  # noqa: E501
@@ -136,25 +229,19 @@ def pairwise(contract: Contract, **factors: tuple[str, ...]) -> Iterator[tuple[s
 
     Classes: each TaskProfile × each MediaEncode × colour × layouts × panes × further factors.
     """
-    colours, layouts, pane_lists = _colours(contract), _layouts(contract), _pane_lists(contract)
-    columns: dict[str, tuple[Any, ...]] = {
-        "TaskProfile": tuple(row.value for row in contract.parameter("TaskProfile").values),
-        "MediaEncode": tuple(row.value for row in contract.parameter("MediaEncode").values),
-        "BackgroundColor": tuple(colours),
-        "LayoutIds": tuple(layouts),
-        "UserPanes": tuple(pane_lists),
-        **factors,
+    classes: dict[str, Mapping[str, Any]] = {
+        "TaskProfile": {str(r.value): r.value for r in contract.parameter("TaskProfile").values},
+        "MediaEncode": {str(r.value): r.value for r in contract.parameter("MediaEncode").values},
+        "BackgroundColor": _colours(contract),
+        "LayoutIds": _layouts(contract),
+        _PANES: _pane_lists(contract),
     }
-    for values in AllPairs([list(column) for column in columns.values()]):
-        row = dict(zip(columns, values, strict=True))
-        params = plain(
-            contract,
-            TaskProfile=row["TaskProfile"],
-            MediaEncode=row["MediaEncode"],
-            BackgroundColor=colours[row["BackgroundColor"]],
-            LayoutIds=layouts[row["LayoutIds"]],
-            UserPanes=pane_lists[row["UserPanes"]],
-        )
+    columns = [[*each] for each in classes.values()] + [[*each] for each in factors.values()]
+    names = [*classes, *factors]
+    for values in AllPairs(columns):
+        row = dict(zip(names, values, strict=True))
+        given = {name: known[row[name]] for name, known in classes.items()}
+        params = mend(contract, plain(contract, **given))
         name = " × ".join(map(str, row.values()))
         yield name, params, {factor: row[factor] for factor in factors}
 

@@ -11,6 +11,8 @@ from hypothesis.errors import Flaky
 MAX_SHRUNK = 5
 
 
+#: How many steps a state machine makes at most.
+STEPS = 20
 #: Seconds that shrinking one example may take: a smaller one is nice to have.
 SHRINK_SECONDS = 10.0
 
@@ -23,7 +25,7 @@ class Broke(AssertionError):
     """Raised inside an example that broke a clause nobody has seen broken in this phase."""
 
 
-def make_settings(max_examples: int, *, stateful_step_count: int = 20) -> settings:
+def make_settings(max_examples: int, *, stateful_step_count: int = STEPS) -> settings:
     """Return settings that leave nothing behind and find again what they found."""
     return settings(
         max_examples=max_examples,

@@ -141,10 +141,10 @@ def _covers(entry: Known, result: CheckResult) -> bool:
 
 def _ids(contract: Contract) -> list[str]:
     return [
-        *(clause.id for clause in contract.clauses),
+        *(clause.id for clause in contract.all_clauses),
         *(
             check_id(subject, phase, clause.id)
-            for clause in contract.clauses
+            for clause in contract.all_clauses
             for subject in clause.subjects
             for phase in PHASES
         ),

@@ -17,9 +17,14 @@ APPS = ("app1", "app2")
 TASKS = ("task1", "task2", "task3")
 
 
+def machines(examples: int) -> int:
+    """Return how many state machines are run for so many examples."""
+    return max(1, examples // 4)
+
+
 def run_machine(machine: type[RuleBasedStateMachine], bench: ClientBench | EndpointBench) -> None:
     """Run a state machine as often as the bench's settings say."""
-    examples = max(1, bench.settings.max_examples // 4)
+    examples = machines(bench.settings.max_examples)
 
     @seed(bench.settings.seed)
     class Seeded(machine):  # type: ignore[valid-type, misc]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, planned_clauses
 from pytest_rtcmpu.checks.client.bench import ClientBench
 from pytest_rtcmpu.checks.client.checks import client_checks
@@ -16,6 +15,7 @@ from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Phase, SubjectRun
 from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.contract import Clause, Contract, Subject
+from pytest_rtcmpu.values.text import near
 
 Bench = BaseBench[Any, Any]
 
@@ -37,21 +37,34 @@ def planned(
 
     Raises CannotRun for a glob that matches no clause, naming the nearest ids.
     """
-    judged_by = contract or _contract.load()
+    judged_by = contract or settings.contract
     make = client_checks if subject == "client" else endpoint_checks
-    clauses = list(planned_clauses(make(judged_by), judged_by, subject))
-    everywhere = [clause.id for clause in judged_by.clauses]
+    expect_operations(judged_by, settings.operations)
+    checks = make(judged_by, settings.operations)
+    clauses = list(planned_clauses(checks, judged_by, subject))
+    everywhere = [clause.id for clause in judged_by.all_clauses]
     for glob in settings.clauses:
         if not any(fnmatchcase(clause, glob) for clause in everywhere):
-            near = difflib.get_close_matches(glob, everywhere, n=3, cutoff=0.3)
-            raise CannotRun(f"no clause matches {glob!r}; the nearest are {', '.join(near)}")
+            nearest = difflib.get_close_matches(glob, everywhere, n=3, cutoff=0.3)
+            raise CannotRun(f"no clause matches {glob!r}; the nearest are {', '.join(nearest)}")
     selected = [clause for clause in clauses if settings.selects(clause.id)]
     return tuple((phase, clause) for phase in settings.phases for clause in selected)
 
 
+def expect_operations(contract: Contract, operations: Iterable[str]) -> None:
+    """Raise CannotRun for an operation that the edition does not have."""
+    for name in operations:
+        if name not in contract.operations:
+            known = ", ".join(contract.operations)
+            hint = near(name, contract.operations)
+            raise CannotRun(
+                f"no operation {name!r} in edition {contract.edition}, which has {known}{hint}"
+            )
+
+
 def unselected(subject: Subject, settings: Settings, contract: Contract) -> tuple[str, ...]:
     """Return the ids of the clauses about the subject that the settings leave out."""
-    about = (clause.id for clause in contract.clauses if subject in clause.subjects)
+    about = (clause.id for clause in contract.all_clauses if subject in clause.subjects)
     return tuple(clause for clause in about if not settings.selects(clause))
 
 

@@ -1,7 +1,7 @@
 """The contract: what the documentation says, as data.
 
-One TOML file per edition stands beside this module; :func:`load` reads it into frozen
-dataclasses. Nothing else in the package states a documented value.
+An edition is a folder beside this module, with a TOML file for each operation; :func:`load` reads
+it into frozen dataclasses. Nothing else in the package states a documented value.
 """
 
 from __future__ import annotations
@@ -14,9 +14,14 @@ from pytest_rtcmpu.contract.types import (
     ContractError,
     EnumValue,
     ErrorRow,
+    Items,
     Level,
+    Operation,
     Parameter,
     ParameterKind,
+    Quantity,
+    Relation,
+    ReplyField,
     Service,
     SignatureKind,
     SignatureScheme,
@@ -33,9 +38,14 @@ __all__ = [
     "ContractError",
     "EnumValue",
     "ErrorRow",
+    "Items",
     "Level",
+    "Operation",
     "Parameter",
     "ParameterKind",
+    "Quantity",
+    "Relation",
+    "ReplyField",
     "Service",
     "SignatureKind",
     "SignatureScheme",

@@ -13,23 +13,43 @@ from pytest_rtcmpu.values.text import near
 Subject = Literal["client", "endpoint"]
 #: Which of the two signatures a request has: HMAC-SHA1 in the query, or ACS3-HMAC-SHA256.
 SignatureKind = Literal["1.0", "v3"]
-ParameterKind = Literal[
-    "string", "enum", "integer-enum", "integer", "integer-list", "struct-list", "url"
+ParameterKind = Literal["string", "integer", "long", "float", "boolean", "url", "struct"]
+#: What an operation does to the tasks or layouts that its request names.
+Effect = Literal[
+    "none",
+    "start",
+    "stop",
+    "status",
+    "update",
+    "create-layout",
+    "modify-layout",
+    "delete-layout",
+    "list-layouts",
+    "describe-layouts",
+]
+RelationSort = Literal[
+    "not-above", "alike", "distinct", "at-most-one", "required-when", "effective-only-when"
 ]
 Occurs = Literal["request", "on-demand", "sister-operation"]
 OnBreach = Literal["failure", "report"]
 
-#: The rules that are judged of each kind of parameter, by ``rules.py``. A parameter that is
-#: required has ``required`` too.
-RULES_OF_KIND: Mapping[ParameterKind, frozenset[str]] = {
-    "string": frozenset(),
-    "enum": frozenset({"enum", "case"}),
-    "integer": frozenset({"integer", "range"}),
-    "integer-enum": frozenset({"integer", "enum"}),
-    "integer-list": frozenset({"integer", "known", "base", "gaps"}),
-    "struct-list": frozenset({"base", "gaps"}),
-    "url": frozenset({"scheme", "url"}),
+#: The rules that are judged of a value of each kind, by ``rules/``. :func:`rules_of` adds those
+#: that what a parameter says brings about: being required, listed, limited, a list.
+RULES_OF_KIND: Mapping[ParameterKind, tuple[str, ...]] = {
+    "string": (),
+    "integer": ("integer",),
+    "long": ("integer", "range"),
+    "float": ("number",),
+    "boolean": ("boolean",),
+    "url": ("scheme", "url"),
+    "struct": (),
 }
+#: What stands in an error row's Code and Message for the name of a parameter.
+PLACE = "{Parameter}"
+#: The rules that nothing but a client's check judges: what was given arrives.
+CLIENT_RULES = ("zero", "complete")
+#: The rules on a request as a whole: one that keeps all others is accepted, and is sent.
+WHOLE_RULES = ("accepted", "sent")
 #: The rules that the endpoint judges itself: (parameter, rule). ``required`` it judges of every
 #: common parameter, and ``enum`` of those that have one value.
 ENDPOINT_RULES: frozenset[tuple[str | None, str]] = frozenset(
@@ -46,7 +66,6 @@ ENDPOINT_RULES: frozenset[tuple[str | None, str]] = frozenset(
         ("SecurityToken", "own"),
         ("Signature", "verifies"),
         ("SignatureNonce", "unique"),
-        ("TaskId", "exists"),
     }
 )
 
@@ -142,8 +161,40 @@ class EnumValue:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Items:
+    """That a parameter is a list: ``Name.1``, ``Name.2`` and so on.
+
+    Attributes:
+        starts: the indexes that its first item may have.
+        gaps: whether indexes may be left out.
+        minimum, maximum: how many items, where a page prints it.
+    """
+
+    starts: tuple[int, ...] = (1,)
+    gaps: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A parameter of the operation, or a field of a struct in one."""
+    """A parameter of an operation, or a field of a struct in one, to any depth.
+
+    Attributes:
+        kind: of the value, or of each item of a list.
+        items: that it is a list, and which.
+        minimum, maximum: the limits of a number, both allowed; ``excludes`` names those that are
+            not. An integer's are integers.
+        alphabet: a string's characters, as a regular expression's class: ``[A-Za-z0-9_-]``.
+        maximum_bytes, maximum_characters: a string's length, in UTF-8 and in code points.
+        values: an enumeration's; they stand under the parameter's path in ``enums``.
+        code: the Code that answers a value which is wrong; ``Invalid{Parameter}`` unless given.
+        silent_schemes: schemes that the page does not speak of, and the silence about each.
+        default: what counts where the parameter is absent.
+        rest_seconds: that no two running tasks share a value, and how long it rests after one.
+        tolerated: the silence about an endpoint that accepts a request without a required one.
+        path: its full name, ``UserPanes.Images.Url``.
+    """
 
     name: str
     kind: ParameterKind
@@ -154,21 +205,172 @@ class Parameter:
     quote: str | None = None
     why: str | None = None
     aliases: tuple[str, ...] = ()
-    minimum: int | None = None
-    maximum: int | None = None
-    default: int | str | None = None
+    items: Items | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    excludes: tuple[Literal["minimum", "maximum"], ...] = ()
+    alphabet: str | None = None
+    maximum_bytes: int | None = None
+    maximum_characters: int | None = None
+    default: int | str | bool | None = None
     schemes: tuple[str, ...] = ()
-    bases: tuple[int, ...] = ()
-    maximum_items: int | None = None
+    silent_schemes: Mapping[str, str] = field(default_factory=dict)
     values: tuple[EnumValue, ...] = ()
     values_from: Literal["layouts"] | None = None
     fields: tuple[Parameter, ...] = ()
+    code: str | None = None
+    rest_seconds: int | None = None
+    tolerated: str | None = None
     generate: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
 
     @cached_property
     def wire_values(self) -> frozenset[str]:
         """The values of an enumeration as they stand on the wire."""
         return frozenset(str(row.value) for row in self.values)
+
+    @cached_property
+    def is_integer(self) -> bool:
+        """Whether its values are integers, of 64 bits perhaps."""
+        return self.kind in ("integer", "long")
+
+    @cached_property
+    def bases(self) -> tuple[int, ...]:
+        """The indexes that a list may start at; none where it is no list."""
+        return self.items.starts if self.items else ()
+
+    @cached_property
+    def limits(self) -> tuple[float | None, float | None]:
+        """The lowest and the highest value; a Long's are those of 64 bits where no page says."""
+        low, high = self.minimum, self.maximum
+        if self.kind == "long":
+            low = -(2**63) if low is None else low
+            high = 2**63 - 1 if high is None else high
+        return low, high
+
+    def allows(self, value: float) -> bool:
+        """Whether a number is within the limits."""
+        low, high = self.limits
+        if low is not None and (value < low or ("minimum" in self.excludes and value == low)):
+            return False
+        return high is None or not (value > high or ("maximum" in self.excludes and value == high))
+
+
+def rules_of(p: Parameter) -> tuple[str, ...]:
+    """Return the rules that are judged of a parameter, in the order of their judging."""
+    listed = bool(p.values) or p.values_from is not None
+    said = (
+        ("required", p.required),
+        ("base", p.items is not None),
+        ("gaps", p.items is not None and not p.items.gaps),
+        ("items", p.items is not None and (p.items.minimum, p.items.maximum) != (None, None)),
+        *((rule, not (listed and rule == "range")) for rule in RULES_OF_KIND[p.kind]),
+        ("enum", bool(p.values)),
+        ("case", bool(p.values) and p.kind == "string"),
+        ("known", p.values_from is not None),
+        ("range", not listed and (p.minimum, p.maximum) != (None, None)),
+        ("alphabet", p.alphabet is not None),
+        ("exclusive", p.rest_seconds is not None),
+        ("length", (p.maximum_bytes, p.maximum_characters) != (None, None)),
+    )
+    return tuple(dict.fromkeys(rule for rule, holds in said if holds))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """What a relation compares: a parameter's values, or what their rows say.
+
+    Attributes:
+        path: the parameter's full name.
+        attribute: a column of its enumeration, or ``panes`` of a layout; its own value unless
+            given.
+    """
+
+    path: str
+    attribute: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """That a parameter, or what counts where it is absent, is one of some values."""
+
+    path: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """What several values must be to each other.
+
+    Attributes:
+        id: the clause (of ``refuse``) or the silence (of ``note``) that speaks of a breach.
+        sort: ``not-above``: no value of ``left`` is above the highest of ``right``, nor equal to it
+            where ``strict``. ``alike``: they are equal. ``distinct``: no two values of ``left`` in
+            one list are equal. ``at-most-one``: at most one item of a list has one of ``values``.
+            ``required-when``: ``left`` is there where ``right`` is one of ``when``, or is there at
+            all. ``effective-only-when``: ``left`` (one of ``values``, where those are given) does
+            something only where ``right`` is one of ``when``.
+        where: what must be so for the relation to hold at all.
+        verdict: ``refuse``: the endpoint refuses a breach; ``note``: it notes it.
+    """
+
+    id: str
+    sort: RelationSort
+    left: Quantity
+    right: Quantity | None = None
+    strict: bool = False
+    values: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+    where: Condition | None = None
+    verdict: Literal["refuse", "note"] = "note"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyField:
+    """A field of an operation's reply, beside RequestId.
+
+    Attributes:
+        kind: ``integer`` is a number in JSON.
+        item: a list: the element that each item stands in, ``LayoutIds.LayoutId``.
+    """
+
+    name: str
+    kind: ParameterKind
+    source: str
+    level: str
+    text: str
+    quote: str | None = None
+    why: str | None = None
+    item: str | None = None
+    values: tuple[EnumValue, ...] = ()
+    fields: tuple[ReplyField, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """An operation of the API: its request, its reply, and what it does.
+
+    Attributes:
+        prefix: what stands before the ids of its derived clauses: ``stop.``.
+        effect: what a request that is accepted does.
+        clauses: those that are written, and after them those that are derived.
+        errors: its own table's rows.
+    """
+
+    name: str
+    text: str
+    source: str
+    level: str
+    effect: Effect
+    prefix: str
+    parameters: tuple[Parameter, ...]
+    reply: tuple[ReplyField, ...]
+    relations: tuple[Relation, ...]
+    errors: tuple[ErrorRow, ...]
+    clauses: tuple[Clause, ...]
+    silences: tuple[Silence, ...]
+    quote: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +417,18 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Contract:
-    """One edition of the documentation."""
+    """One edition of the documentation, seen from one of its operations.
+
+    ``parameters``, ``relations``, ``clauses``, ``silences`` and ``errors`` are those of the
+    operation in view, StartMPUTask unless another was asked for by :meth:`operation`, with what
+    holds for every operation.
+
+    Attributes:
+        action: the operation in view.
+        layouts: known layouts: id → number of panes.
+        tables: the error tables that are no operation's own: the gateway's, the service's.
+        shared_clauses, shared_silences: those that hold for every operation.
+    """
 
     edition: str
     title: str
@@ -224,17 +437,75 @@ class Contract:
     service: Service
     signatures: Mapping[str, SignatureScheme]
     common_parameters: tuple[CommonParameter, ...]
-    parameters: tuple[Parameter, ...]
-    #: Known layouts: id → number of panes.
     layouts: Mapping[int, int]
     reserved_layouts_up_to: int
-    errors: tuple[ErrorRow, ...]
-    clauses: tuple[Clause, ...]
-    silences: tuple[Silence, ...]
+    tables: tuple[ErrorRow, ...]
+    operations: Mapping[str, Operation]
+    shared_clauses: tuple[Clause, ...]
+    shared_silences: tuple[Silence, ...]
+    action: str
+
+    @cached_property
+    def _views(self) -> dict[str, Contract]:
+        return {self.action: self}
+
+    def operation(self, name: str) -> Contract:
+        """Return this edition seen from the operation of that name.
+
+        Raises:
+            ContractError: for an unknown one.
+        """
+        if name not in self.operations:
+            raise ContractError(unknown("operation", name, self.operations))
+        if name not in self._views:
+            view = replace(self, action=name)
+            view.__dict__["_views"] = self._views
+            self._views[name] = view
+        return self._views[name]
+
+    @property
+    def in_view(self) -> Operation:
+        """The operation in view."""
+        return self.operations[self.action]
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The operation's parameters, in the page's order."""
+        return self.in_view.parameters
+
+    @cached_property
+    def relations(self) -> tuple[Relation, ...]:
+        """What the operation's parameters must be to each other."""
+        return self.in_view.relations
+
+    @cached_property
+    def clauses(self) -> tuple[Clause, ...]:
+        """The clauses that hold for the operation."""
+        return (*self.shared_clauses, *self.in_view.clauses)
+
+    @cached_property
+    def silences(self) -> tuple[Silence, ...]:
+        """What the sources leave open about the operation."""
+        return (*self.shared_silences, *self.in_view.silences)
+
+    @cached_property
+    def errors(self) -> tuple[ErrorRow, ...]:
+        """Every documented error row: the operation's own, the shared ones, other operations'."""
+        others = (each for name, each in self.operations.items() if name != self.action)
+        sisters = (replace(row, occurs="sister-operation") for op in others for row in op.errors)
+        return (*self.in_view.errors, *self.tables, *sisters)
+
+    @cached_property
+    def all_clauses(self) -> tuple[Clause, ...]:
+        """The clauses of every operation, the shared ones first."""
+        return (
+            *self.shared_clauses,
+            *(clause for each in self.operations.values() for clause in each.clauses),
+        )
 
     def __repr__(self) -> str:
         # All that it holds is 96 kB: no failing test's report is the better for it.
-        return f"<Contract {self.edition}>"
+        return f"<Contract {self.edition} {self.action}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Print it as short in Hypothesis's and IPython's printers, which print every field."""
@@ -242,7 +513,7 @@ class Contract:
 
     @cached_property
     def _clauses(self) -> dict[str, Clause]:
-        return {clause.id: clause for clause in self.clauses}
+        return {clause.id: clause for clause in self.all_clauses}
 
     @cached_property
     def _rules(self) -> dict[tuple[str | None, str], Clause]:
@@ -263,7 +534,7 @@ class Contract:
 
     @cached_property
     def errors_by_code(self) -> Mapping[str, tuple[ErrorRow, ...]]:
-        """Every documented Code with its rows, StartMPUTask's own table first."""
+        """Every documented Code with its rows, the operation's own table first."""
         found: dict[str, list[ErrorRow]] = {}
         for row in self.errors:
             found.setdefault(row.code, []).append(row)
@@ -328,6 +599,10 @@ class Contract:
         except KeyError:
             raise ContractError(unknown("parameter", name, self._parameters)) from None
 
+    def has(self, name: str) -> bool:
+        """Whether the operation has a parameter of that full name."""
+        return name in self._parameters
+
     def with_layouts(self, layouts: Mapping[int, int]) -> Contract:
         """Return this contract with user-defined layouts (id above 10000 → number of panes)."""
         for layout_id, panes in layouts.items():
@@ -339,6 +614,11 @@ class Contract:
             if panes < 1:
                 raise ValueError(f"layout {layout_id}: expected at least 1 pane, got {panes}")
         return replace(self, layouts=MappingProxyType({**self.layouts, **layouts}))
+
+    def without_layout(self, layout_id: int) -> Contract:
+        """Return this contract without a layout."""
+        left = {each: panes for each, panes in self.layouts.items() if each != layout_id}
+        return replace(self, layouts=MappingProxyType(left))
 
 
 def named(parameters: Iterable[Parameter], prefix: str = "") -> Iterator[tuple[str, Parameter]]:

@@ -9,8 +9,9 @@ from itertools import islice
 
 from pytest_rtcmpu import faults, wire
 from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow
+from pytest_rtcmpu.endpoint import effects
 from pytest_rtcmpu.endpoint.record import Call, once
-from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State
+from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State, Task
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.signatures.autopsy import Memory
 from pytest_rtcmpu.values.credentials import Credentials, Secret
@@ -18,6 +19,38 @@ from pytest_rtcmpu.values.forks import own_lock
 
 #: How many tasks a message names.
 _MAX_NAMED = 28
+
+#: A task as such, or (AppId, TaskId).
+TaskKey = StartMPUTask | tuple[str, str]
+
+
+def _key(task: TaskKey) -> tuple[str, str]:
+    """What a task is known by.
+
+    Raises:
+        TypeError: for what names no task.
+    """
+    if isinstance(task, StartMPUTask):
+        return task.app_id, task.task_id
+    if isinstance(task, tuple) and len(task) == 2 and all(isinstance(x, str) for x in task):
+        return task
+    raise TypeError(f"task: expected a StartMPUTask or (AppId, TaskId), got {task!r}")
+
+
+def _shown(task: Task, contract: Contract) -> StartMPUTask:
+    """A task as it is now: what started it, and what was changed since."""
+    made = StartMPUTask.from_wire(once(wire.request_pairs(task.request)), contract=contract)
+    known = {p.name for p in contract.parameters}
+    changes = {name: value for name, value in task.changes.items() if name in known}
+    if not changes:
+        return made
+    return StartMPUTask.from_params({**made.params, **changes}, contract=contract)
+
+
+def _some(tasks: Mapping[tuple[str, str], Task]) -> str:
+    """Name some tasks, not endlessly many."""
+    more = f" and {len(tasks) - _MAX_NAMED} more" if len(tasks) > _MAX_NAMED else ""
+    return (", ".join(map(str, islice(tasks, _MAX_NAMED))) or "none") + more
 
 
 class Controls:
@@ -76,12 +109,12 @@ class Controls:
 
     @property
     def tasks(self) -> list[StartMPUTask]:
-        """The tasks that exist, in the order in which they were started."""
+        """The tasks that run or wait for their channel, in the order in which they were started."""
         return self.list_tasks()
 
     @property
     def task_count(self) -> int:
-        """How many tasks exist; ``tasks`` makes each of them, which takes its time."""
+        """How many tasks run or wait; ``tasks`` makes each of them, which takes its time."""
         return len(self._state.tasks)
 
     def list_tasks(self, offset: int = 0, limit: int | None = None) -> list[StartMPUTask]:
@@ -91,32 +124,96 @@ class Controls:
             offset: how many to leave out at the beginning.
             limit: how many at most; all unless given.
         """
+        return [task for task, _ in self.list_statuses(offset, limit)]
+
+    def list_statuses(
+        self, offset: int = 0, limit: int | None = None
+    ) -> list[tuple[StartMPUTask, int]]:
+        """Return what ``list_tasks`` does, each task with its status."""
         end = None if limit is None else offset + limit
         with self._lock:
-            started = list(islice(self._state.tasks.values(), offset, end))
             contract = self._state.contract
-        return [
-            StartMPUTask.from_wire(once(wire.request_pairs(request)), contract=contract)
-            for request in started
-        ]
+            some = islice(self._state.tasks.values(), offset, end)
+            started = [(task, task.status) for task in some]
+        return [(_shown(task, contract), status) for task, status in started]
+
+    def status(self, task: TaskKey) -> int:
+        """Return a task's status, as GetMPUTaskStatus would tell it; nothing scripted is used up.
+
+        Raises:
+            KeyError: if none was started.
+        """
+        with self._lock:
+            return self._known(_key(task)).status
 
     # ------------------------------------------------------------------------ what is changed
 
-    def stop(self, task: StartMPUTask | tuple[str, str]) -> None:
-        """Stop a task, given as such or as (AppId, TaskId).
+    def stop(self, task: TaskKey) -> None:
+        """Stop a task, given as such or as (AppId, TaskId), as its user does.
 
         Raises:
-            KeyError: if there is none.
+            KeyError: if none runs.
         """
-        key = (task.app_id, task.task_id) if isinstance(task, StartMPUTask) else task
+        key = _key(task)
         with self._lock:
-            tasks = self._state.tasks
-            if key not in tasks:
-                known = ", ".join(map(str, islice(tasks, _MAX_NAMED))) or "none"
-                if len(tasks) > _MAX_NAMED:
-                    known += f" and {len(tasks) - _MAX_NAMED} more"
+            if key not in self._state.tasks:
+                known = _some(self._state.tasks)
                 raise KeyError(f"no task (AppId, TaskId) = {key}; running: {known}")
-            del tasks[key]
+            effects.stop(self._state, key)
+
+    def set_status(self, task: TaskKey, status: int, *then: int) -> None:
+        """Set the status that GetMPUTaskStatus answers.
+
+        A task of a status other than 0 and 1 runs no more, and its TaskId is free.
+
+        Args:
+            task: a task that was started, given as such or as (AppId, TaskId).
+            status: of the edition's table: 0 waiting for the channel, 1 running, 2 stopped, 3
+                stopped by the user.
+            then: what the polls after the next one answer, in that order; the last one stays:
+                ``set_status(task, 0, 0, 1)``.
+
+        Raises:
+            KeyError: if no such task was started.
+            ValueError: for a status that the edition does not have.
+        """
+        key = _key(task)
+        with self._lock:
+            statuses = self._statuses(status, *then)
+            self._known(key)
+            effects.script(self._state, key, statuses)
+
+    def set_start_status(self, *statuses: int) -> None:
+        """Set what GetMPUTaskStatus answers for each task that is started from now on.
+
+        For an app that starts a task and polls it in one go: ``set_start_status(0, 0, 1)`` lets it
+        wait twice, then run.
+
+        Args:
+            statuses: what the polls answer, in that order; the last one stays. With a single one
+                the task has it from its start. With none it is as at first: a task waits, 0.
+
+        Raises:
+            ValueError: for a status that the edition does not have.
+        """
+        with self._lock:
+            self._state.start_statuses = self._statuses(*statuses)
+
+    def _statuses(self, *statuses: int) -> tuple[int, ...]:
+        known = effects.statuses(self._state.contract)
+        for each in statuses:
+            if type(each) is not int or each not in known:
+                expected = ", ".join(map(str, known))
+                raise ValueError(f"status: expected one of {expected}, got {each!r}")
+        return statuses
+
+    def _known(self, key: tuple[str, str]) -> Task:
+        state = self._state
+        found = state.tasks.get(key) or state.ended.get(key)
+        if found is None:
+            known = _some({**state.tasks, **state.ended})
+            raise KeyError(f"no task (AppId, TaskId) = {key}; started: {known}")
+        return found
 
     def register_layout(self, layout_id: int, panes: int) -> None:
         """Make a user-defined layout known.

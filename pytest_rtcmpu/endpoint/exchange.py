@@ -9,7 +9,7 @@ from datetime import datetime
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.contract import Clause, Contract, SignatureKind
 from pytest_rtcmpu.endpoint.state import AskedAnswer
-from pytest_rtcmpu.rules import Note, Pairs, Problem
+from pytest_rtcmpu.rules import Collected, Note, Pairs, Problem
 from pytest_rtcmpu.signatures.autopsy import Autopsy
 from pytest_rtcmpu.signatures.verify import Authorization, parse_authorization
 from pytest_rtcmpu.values.messages import Request
@@ -48,10 +48,13 @@ class Exchange:
         authorization: V3's header, taken apart, where it can be.
         moment: what its Timestamp says, once that is known.
         answer: what a test has asked it to be answered with, if it keeps every rule.
+        contract: seen from the operation that Action names.
+        found: the operation's parameters, once they have been judged.
         task: (AppId, TaskId), what a task is known by, once its parameters have been judged.
     """
 
     request: Request
+    contract: Contract
     pairs: Pairs
     query: Pairs
     signature: SignatureKind
@@ -62,6 +65,7 @@ class Exchange:
     explain: bool
     answer: AskedAnswer | None = None
     moment: datetime | None = None
+    found: Collected | None = None
     task: tuple[str, str] = ("", "")
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -89,6 +93,7 @@ def open_exchange(
     wanted = common.get("Format", default).upper()
     return Exchange(
         request=request,
+        contract=contract,
         pairs=pairs,
         query=query,
         signature=signature,

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Sequence
 
 from pytest_rtcmpu import rules, wire
+from pytest_rtcmpu.endpoint.effects import EFFECTS
 from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal
 from pytest_rtcmpu.endpoint.state import State
 from pytest_rtcmpu.signatures.autopsy import Autopsy, autopsy
@@ -57,11 +58,14 @@ def check_version(state: State, exchange: Exchange) -> None:
 
 
 def check_action(state: State, exchange: Exchange) -> None:
-    """Action is the documented one, and so is the path."""
+    """Action is a documented one, and the path the documented one."""
     # S3: "Specified api is not found, please check your url and method."
-    _check_value(state, "Action", exchange.common["Action"])
+    action = exchange.common["Action"]
+    if action not in state.contract.operations:
+        raise _refuse(state, "Action", "enum")
     if exchange.request.path not in ("", state.contract.service.path):
         raise _refuse(state, "Action", "enum")
+    exchange.contract = state.contract.operation(action)
 
 
 def check_signature_method(state: State, exchange: Exchange) -> None:
@@ -155,7 +159,7 @@ def _autopsy(state: State, exchange: Exchange, secret: Secret) -> Autopsy:
         kind=exchange.signature,
         access_key_id=exchange.common["AccessKeyId"],
         secret=secret,
-        candidates=_candidates(state),
+        candidates=_candidates(state, exchange),
         other_secrets=[
             (name, other.access_key_secret)
             for name, (other, _) in state.keys.items()
@@ -165,10 +169,10 @@ def _autopsy(state: State, exchange: Exchange, secret: Secret) -> Autopsy:
     )
 
 
-def _candidates(state: State) -> dict[str, Sequence[str]]:
+def _candidates(state: State, exchange: Exchange) -> dict[str, Sequence[str]]:
     """Values a parameter may have had when it was signed: documented ones, and earlier ones."""
     found: dict[str, dict[str, None]] = {}
-    for p in state.contract.parameters:
+    for p in exchange.contract.parameters:
         if p.values:
             found[p.name] = dict.fromkeys(sorted(p.wire_values))
     for call in list(state.record.calls)[-20:]:
@@ -187,14 +191,15 @@ def check_nonce(state: State, exchange: Exchange) -> None:
 
 def check_parameters(state: State, exchange: Exchange) -> None:
     """The operation's parameters keep every rule."""
-    collected = rules.collect(exchange.pairs, state.contract)
-    judgement = rules.judge_collected(collected, state.contract)
+    found = rules.collect(exchange.pairs, exchange.contract)
+    judgement = rules.judge_collected(found, exchange.contract)
     exchange.problems, exchange.notes = judgement.problems, judgement.notes
     if judgement.problems:
         clause = judgement.problems[0].clause
         raise Refusal(clause.codes[0], clause)
     # "our key: AppId + TaskId, because StopMPUTask names a task by those two"
-    exchange.task = collected.scalars["AppId"], collected.scalars["TaskId"]
+    exchange.task = found.texts.get("AppId", ""), found.texts.get("TaskId", "")
+    exchange.found = found
 
 
 def fail_as_asked(state: State, exchange: Exchange) -> None:
@@ -204,10 +209,9 @@ def fail_as_asked(state: State, exchange: Exchange) -> None:
         raise AskedFor(exchange.answer)
 
 
-def check_existence(state: State, exchange: Exchange) -> None:
-    """There is no such task yet."""
-    if exchange.task in state.tasks:
-        raise _refuse(state, "TaskId", "exists")
+def check_state(state: State, exchange: Exchange) -> None:
+    """What the operation is to do can be done with the tasks and layouts that there are."""
+    EFFECTS[exchange.contract.in_view.effect].check(state, exchange)
 
 
 STEPS: tuple[Step, ...] = (
@@ -224,11 +228,11 @@ STEPS: tuple[Step, ...] = (
     check_nonce,
     check_parameters,
     fail_as_asked,
-    check_existence,
+    check_state,
 )
 #: Those that change nothing and depend on no earlier call.
 STATELESS_STEPS = tuple(
-    step for step in STEPS if step not in (check_nonce, fail_as_asked, check_existence)
+    step for step in STEPS if step not in (check_nonce, fail_as_asked, check_state)
 )
 #: Those of the envelope; :func:`absent_common` tells more than ``check_common``.
 ENVELOPE_STEPS = tuple(

@@ -6,12 +6,14 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.contract import Clause, Contract, SignatureKind
 from pytest_rtcmpu.errors import InvalidTask
 from pytest_rtcmpu.model import StartMPUTask
-from pytest_rtcmpu.rules import Note, Pairs, Problem
+from pytest_rtcmpu.model.forms import unflatten
+from pytest_rtcmpu.rules import Note, Pairs, Problem, collect, judge_collected
 from pytest_rtcmpu.signatures.autopsy import Autopsy
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.text import for_terminal
@@ -45,6 +47,7 @@ class Call:
 
     Attributes:
         task: the task that its parameters describe; of one sent twice the first counts.
+        params: any operation's parameters, by their documented names, numbers as such.
         pairs: every parameter of query and form, decoded, in order, duplicates too.
         signature: ``1.0`` or ``v3``: which one the request came with.
         reply_format: ``JSON`` or ``XML``: what it asked for, by Format or by leaving it out.
@@ -93,11 +96,20 @@ class Call:
 
     @cached_property
     def task(self) -> StartMPUTask | None:
-        """The task the parameters describe, or ``None`` when they break a rule."""
+        """The task that a StartMPUTask describes, or ``None`` when it breaks a rule."""
+        if self.contract.action != StartMPUTask.action:
+            return None
         try:
             return StartMPUTask.from_wire(once(self.pairs), contract=self.contract)
         except InvalidTask:
             return None
+
+    @cached_property
+    def params(self) -> dict[str, Any] | None:
+        """The operation's parameters by their documented names, or ``None`` when one is wrong."""
+        found = collect(once(self.pairs), self.contract)
+        wrong = judge_collected(found, self.contract).problems
+        return None if wrong else unflatten(found, self.contract)
 
 
 class Record:
@@ -110,7 +122,7 @@ class Record:
     def __init__(self, max_calls: int) -> None:
         self.calls: deque[Call] = deque()
         self.count = 0
-        self._max_calls = max_calls
+        self.max_calls = max_calls
         self._weight = 0
         self._max_weight = max(_MIN_ROOM, max_calls * _ROOM_PER_CALL)
 
@@ -118,7 +130,7 @@ class Record:
         """Add a call, and let go of the oldest where there is no room."""
         self.calls.append(call)
         self._weight += _weight(call)
-        while len(self.calls) > self._max_calls or (
+        while len(self.calls) > self.max_calls or (
             self._weight > self._max_weight and len(self.calls) > 1
         ):
             self._weight -= _weight(self.calls.popleft())

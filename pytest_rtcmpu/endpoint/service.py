@@ -15,6 +15,7 @@ from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.contract import Clause, Contract, ErrorRow, SignatureKind
 from pytest_rtcmpu.endpoint.controls import Controls
+from pytest_rtcmpu.endpoint.effects import EFFECTS, Fields
 from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal, open_exchange
 from pytest_rtcmpu.endpoint.handling import (
     ENVELOPE_STEPS,
@@ -49,7 +50,7 @@ def _new_request_id() -> str:
 
 
 class Endpoint(Controls):
-    """StartMPUTask's endpoint, as documented. Thread-safe.
+    """The service's endpoint, as documented: it starts, watches and stops tasks. Thread-safe.
 
     Args:
         credentials: the access keys it knows; ``testid``/``testsecret`` unless given.
@@ -128,20 +129,21 @@ class Endpoint(Controls):
         row: ErrorRow | None = None
         clause: Clause | None = None
         appended = ""
+        fields: Fields = {}
         try:
             # What never got to the service is judged for the record, and changes nothing.
             for step in STEPS if handled else STATELESS_STEPS:
                 step(state, exchange)
             if handled:
-                state.tasks[exchange.task] = request
+                fields = EFFECTS[exchange.contract.in_view.effect].apply(state, exchange)
         except Refusal as refusal:
-            row = state.contract.error(refusal.code)
+            row = exchange.contract.error(refusal.code)
             clause, appended = refusal.clause, refusal.appended
         except AskedFor as failure:
             row, fault = failure.asked.row, failure.asked.fault
         request_id = self._request_id()
         message = "" if row is None else row.message + appended
-        reply: Response = _reply(exchange, state.contract, request_id, row, message)
+        reply: Response = _reply(exchange, request_id, row, message, fields)
         if fault is not None:
             reply = fault(reply)
         state.record.count += 1
@@ -162,7 +164,7 @@ class Endpoint(Controls):
             warnings=exchange.notes,
             autopsy=exchange.autopsy,
             fault=None if fault is None else repr(fault),
-            contract=state.contract,
+            contract=exchange.contract,
         )
 
     def diagnose(self, request: Request, *, explain: bool = True) -> Diagnosis:
@@ -203,21 +205,15 @@ def _warnings_of(call: Call) -> Iterator[RTCMPUWarning]:
 
 
 def _reply(
-    exchange: Exchange, contract: Contract, request_id: str, row: ErrorRow | None, message: str
+    exchange: Exchange, request_id: str, row: ErrorRow | None, message: str, extra: Fields
 ) -> Answer:
-    service = contract.service
-    if row is None:
-        fields = [("RequestId", request_id)]
-        root = f"{service.action}Response"
-    else:
+    fields: Fields = {"RequestId": request_id, **extra}
+    root = f"{exchange.contract.action}Response"
+    if row is not None:
         # S2 111550: "RequestId, HostId, Code, Message"
-        fields = [
-            ("RequestId", request_id),
-            ("HostId", service.host),
-            ("Code", row.code),
-            ("Message", message),
-        ]
-        root = "Error"
+        host = exchange.contract.service.host
+        fields = {"RequestId": request_id, "HostId": host, "Code": row.code, "Message": message}
+        root = wire.ERROR_ROOT
     content_type, body = wire.encode_reply(fields, reply_format=exchange.reply_format, root=root)
     headers = (("Content-Type", content_type), ("x-acs-request-id", request_id))
     return Answer(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pytest_rtcmpu.contract import Contract, ErrorRow
 from pytest_rtcmpu.endpoint.record import Record
@@ -34,6 +35,25 @@ class AskedFault:
 
     fault: Spoil
     handled: bool
+
+
+@dataclass(kw_only=True, slots=True)
+class Task:
+    """A task that was started, running or not.
+
+    Attributes:
+        request: what started it.
+        status: what GetMPUTaskStatus answers, once ``scripted`` is used up.
+        holds: the values, (parameter, value), that no other task may have meanwhile.
+        scripted: what the next polls answer, in that order.
+        changes: what was changed since it was started, by parameter.
+    """
+
+    request: Request
+    status: int
+    holds: tuple[tuple[str, str], ...] = ()
+    scripted: deque[int] | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Nonces:
@@ -66,7 +86,14 @@ class State:
 
     Args:
         keys: each access key and whether it is active, by its AccessKeyId.
-        tasks: the requests that started the tasks that exist, by (AppId, TaskId).
+        tasks: the tasks that run or wait for their channel, by (AppId, TaskId).
+        ended: those that were started and run no more; the latest ``max_calls`` of them.
+        made_layouts: layouts that a call made, by id, with what it told of them.
+        last_layout: the id of the layout that a call made last; 0 where none did.
+        held: which task a value that no two may share belongs to, by parameter and value.
+        resting: when the task ended that such a value belonged to, in that order.
+        start_statuses: what the polls of a task that is started answer, in that order; none for
+            the edition's own.
         asked: what a test has asked the next calls to be answered with, in that order.
         autopsies: what explained earlier signatures; it changes no reply, and outlives a reset.
     """
@@ -81,7 +108,13 @@ class State:
     ) -> None:
         self.contract = contract
         self.keys = dict(keys)
-        self.tasks: dict[tuple[str, str], Request] = {}
+        self.tasks: dict[tuple[str, str], Task] = {}
+        self.ended: dict[tuple[str, str], Task] = {}
+        self.made_layouts: dict[int, Mapping[str, Any]] = {}
+        self.last_layout = 0
+        self.held: dict[tuple[str, str], tuple[str, str]] = {}
+        self.resting: dict[tuple[str, str], datetime] = {}
+        self.start_statuses: tuple[int, ...] = ()
         self.nonces = Nonces()
         self.record = Record(max_calls)
         self.asked: deque[AskedAnswer | AskedFault] = deque()

@@ -17,6 +17,7 @@ from pytest_rtcmpu.plugin import checks as checks_plugin
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.client import Client
+    from pytest_rtcmpu.contract import Contract
     from pytest_rtcmpu.endpoint import Endpoint
     from pytest_rtcmpu.mock.served import ProxyServer, ServedEndpoint
     from pytest_rtcmpu.model import StartMPUTask
@@ -35,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "hosts that may be called for real while the endpoint is mocked",
         type="args",
         default=[],
+    )
+    parser.addini(
+        "rtcmpu_edition", "the edition of the documentation to hold to: 2019-05", default=""
+    )
+    parser.getgroup("rtcmpu").addoption(
+        "--rtcmpu-edition", metavar="EDITION", help="the edition to hold to, such as 2021-03"
     )
     checks_plugin.add_options(parser)
 
@@ -73,6 +80,22 @@ def rtcmpu_credentials() -> Credentials:
     return TEST_CREDENTIALS
 
 
+@pytest.fixture(scope="session")
+def rtcmpu_contract(pytestconfig: pytest.Config) -> Contract:
+    """The edition of the documentation that endpoint, client, server and task hold to.
+
+    ``--rtcmpu-edition``, else ``rtcmpu_edition`` in the configuration file, else 2019-05. Override
+    it in a conftest.py: return ``pytest_rtcmpu.contract.load("2021-03")``.
+    """
+    from pytest_rtcmpu import contract
+
+    option = pytestconfig.getoption("rtcmpu_edition") or pytestconfig.getini("rtcmpu_edition")
+    try:
+        return contract.load(option or contract.DEFAULT_EDITION)
+    except contract.ContractError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 _RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()
 
 
@@ -92,7 +115,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def rtcmpu_mock(
-    pytestconfig: pytest.Config,
+    pytestconfig: pytest.Config, rtcmpu_contract: Contract
 ) -> Callable[..., AbstractContextManager[Endpoint]]:
     """A factory of mocked endpoints, for tests that need a fresh one several times.
 
@@ -111,7 +134,8 @@ def rtcmpu_mock(
         # This factory lives as long as the session; credentials may be overridden for one test.
         running = pytestconfig.stash.get(_RUNNING, None)
         credentials = getattr(running, "funcargs", {}).get("rtcmpu_credentials", TEST_CREDENTIALS)
-        endpoint = Endpoint(**{"credentials": credentials, **settings})
+        given = {"credentials": credentials, "contract": rtcmpu_contract, **settings}
+        endpoint = Endpoint(**given)
         hosts = [*pytestconfig.getini("rtcmpu_allow_hosts"), *allow_hosts]
         return mocked(endpoint, allow_hosts=hosts)
 
@@ -143,7 +167,7 @@ def rtcmpu_client(rtcmpu_endpoint: Endpoint, rtcmpu_credentials: Credentials) ->
     """A signed client whose calls the mocked endpoint answers."""
     from pytest_rtcmpu.client import Client
 
-    client = Client(rtcmpu_credentials)
+    client = Client(rtcmpu_credentials, contract=rtcmpu_endpoint.contract)
     yield client
     client.close()
 
@@ -173,6 +197,7 @@ def rtcmpu_server(
     _rtcmpu_loopback: ProxyServer,
     _rtcmpu_files: Callable[[], Files],
     rtcmpu_credentials: Credentials,
+    rtcmpu_contract: Contract,
 ) -> Iterator[ServedEndpoint]:
     """The endpoint on a real socket of this machine, fresh for each test; see its ``url``.
 
@@ -186,7 +211,12 @@ def rtcmpu_server(
 
     from pytest_rtcmpu.mock.served import failure_text, served
 
-    with served(_rtcmpu_loopback, _rtcmpu_files, credentials=rtcmpu_credentials) as endpoint:
+    with served(
+        _rtcmpu_loopback,
+        _rtcmpu_files,
+        credentials=rtcmpu_credentials,
+        contract=rtcmpu_contract,
+    ) as endpoint:
         yield endpoint
     if _rtcmpu_loopback.errors:
         pytest.fail(failure_text(_rtcmpu_loopback.errors, endpoint), pytrace=False)
@@ -205,8 +235,8 @@ def rtcmpu_environment(rtcmpu_server: ServedEndpoint) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def rtcmpu_task() -> StartMPUTask:
+def rtcmpu_task(rtcmpu_contract: Contract) -> StartMPUTask:
     """A valid task: S1's own example, completed and corrected."""
     from pytest_rtcmpu.model import example_task
 
-    return example_task()
+    return example_task(contract=rtcmpu_contract)

@@ -62,9 +62,21 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="GLOB",
         help="run only the checks of these clauses; repeatable",
     )
+    add(
+        "--rtcmpu-operation",
+        action="append",
+        metavar="NAME",
+        help="check these operations, such as StopMPUTask; repeatable",
+    )
     add("--rtcmpu-strict", action="store_true", help="breaches of readings fail too")
     add("--rtcmpu-max-examples", type=int, metavar="N", help="examples of fuzz and of stateful")
     add("--rtcmpu-seed", type=int, metavar="N", help="seed of fuzz and stateful; random by default")
+    add(
+        "--rtcmpu-live",
+        action="store_true",
+        help="call an endpoint that is not this machine, though what is started may be billed",
+    )
+    add("--rtcmpu-budget", type=int, metavar="N", help="calls that an endpoint gets at most")
     add("--rtcmpu-timeout", type=float, metavar="SECONDS", help="for one start, or one reply")
     add(
         "--rtcmpu-report",

@@ -25,6 +25,7 @@ from pytest_rtcmpu.checks.run import Settings, planned, unselected
 from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.contract import Clause, Subject
 from pytest_rtcmpu.report.conclusion import Conclusion, Part, conclude
+from pytest_rtcmpu.values.credentials import credentials_from
 
 if TYPE_CHECKING:
     import pytest
@@ -57,7 +58,8 @@ class Plan:
         subject, left = self.target.subject, set(collected)
         asked = {c.id for phase, c in self.checks if check_id(subject, phase, c.id) in left}
         deselected = {c.id for _, c in self.checks} - asked
-        return (*unselected(subject, self.settings, _contract.load()), *sorted(deselected))
+        left_out = unselected(subject, self.settings, self.settings.contract)
+        return (*left_out, *sorted(deselected))
 
     @cached_property
     def known(self) -> tuple[Known, ...]:
@@ -71,18 +73,19 @@ class Plan:
         if self.target.kind == "callable":
             self.target.testee()
         _ = self.known
+        self.target.allowed(self.settings, credentials_from())
 
     def excuse(self, result: CheckResult) -> str | None:
         """Return why a broken check is excused, if it is."""
-        contract = _contract.load()
-        found = excuses(self.known, [result], contract, today=date.today())
+        found = excuses(self.known, [result], self.settings.contract, today=date.today())
         return found.reasons.get(result.check)
 
     def save_cases(self, result: CheckResult) -> list[Path]:
         """Save a broken check's cases and return their paths."""
         run = SubjectRun(subject=result.subject, target=self.target.name, results=(result,))
         seed = self.settings.seed
-        named = case_files.cases(run, self.target, seed=seed, node=self.node)
+        edition = self.settings.edition
+        named = case_files.cases(run, self.target, seed=seed, node=self.node, edition=edition)
         return case_files.save(Path(self.root) / case_files.FOLDER, named)
 
 
@@ -126,20 +129,35 @@ def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Pla
         "max_examples": option("rtcmpu_max_examples"),
         "seed": option("rtcmpu_seed"),
         "timeout": option("rtcmpu_timeout"),
+        "operations": option("rtcmpu_operation"),
+        "edition": option("rtcmpu_edition"),
+        "live": option("rtcmpu_live") or None,
+        "budget": option("rtcmpu_budget"),
     }
     strict = own.pop("strict", False)
     known = option("rtcmpu_known_failures") or own.pop("known_failures", None)
     own.pop("known_failures", None)
     chosen = {**own, **{name: value for name, value in given.items() if value is not None}}
-    chosen |= {name: tuple(chosen[name]) for name in ("phases", "clauses") if name in chosen}
+    chosen |= {name: tuple(chosen[name]) for name in _TUPLES if name in chosen}
+    if chosen.get("budget") is not None:
+        # Each worker of xdist runs the phases of its own checks: together they keep to it.
+        chosen["budget"] //= getattr(config, "workerinput", {}).get("workercount", 1)
+    chosen.setdefault("edition", config.getini("rtcmpu_edition") or _contract.DEFAULT_EDITION)
+    try:
+        settings = target.settled(Settings(**chosen))
+    except _contract.ContractError as error:
+        raise CannotRun(str(error)) from None
     return Plan(
         node=node,
         target=target,
-        settings=Settings(**chosen),
+        settings=settings,
         strict=strict or option("rtcmpu_strict"),
         known_failures=None if known is None else str(config.invocation_params.dir / known),
         root=str(config.rootpath),
     )
+
+
+_TUPLES = ("phases", "clauses", "operations")
 
 
 def _phases(given: Collection[str] | None) -> tuple[Phase, ...] | None:
@@ -163,9 +181,17 @@ def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
         clauses=cls.clauses,
         max_examples=cls.max_examples,
         timeout=cls.timeout,
+        **_edition_of(cls),
         strict=cls.strict,
         known_failures=cls.known_failures,
+        **({"live": cls.live, "budget": cls.budget} if subject == "endpoint" else {}),
     )
+
+
+def _edition_of(cls: Any) -> dict[str, Any]:
+    """The edition and the operations that a contract class names, where it names any."""
+    named = {"edition": cls.edition, "operations": cls.operations}
+    return {name: value for name, value in named.items() if value}
 
 
 def sum_up(
@@ -183,7 +209,6 @@ def sum_up(
     notes: what benches have to say, by node.
     crashed: the workers that are gone.
     """
-    contract = _contract.load()
     plans = [each.plan for _, each in sorted(collected.items())]
     subjects = []
     for each in plans:
@@ -203,8 +228,10 @@ def sum_up(
                 unselected=each.left_out(collected[each.node].checks),
             )
         )
+    edition = plans[0].settings.edition if plans else _contract.DEFAULT_EDITION
+    contract = _contract.load(edition)
     run = Run(
-        edition=contract.edition,
+        edition=edition,
         seed=plans[0].settings.seed if plans else 0,
         strict=all(each.strict for each in plans),
         phases=tuple(p for p in PHASES if any(p in each.settings.phases for each in plans)),

@@ -43,6 +43,9 @@ class _Contract:
         timeout: seconds for one start, or for one reply.
         strict: whether breaches of readings fail too.
         known_failures: a TOML file of known failures, from where pytest is started.
+        edition: the edition to check by; that of pytest's options, 2019-05, unless given.
+        operations: what is checked. Of a client StartMPUTask unless given: ``start`` takes
+            ``operation`` too then. Of an endpoint whatever it shows to know.
     """
 
     subject: ClassVar[Subject]
@@ -52,6 +55,8 @@ class _Contract:
     timeout: float = Settings.timeout
     strict: bool = False
     known_failures: str | os.PathLike[str] | None = None
+    edition: str | None = None
+    operations: Sequence[str] = ()
 
 
 class ClientContract(_Contract):
@@ -120,10 +125,15 @@ class EndpointContract(_Contract):
         credentials: the access key that the endpoint knows; by default that of the environment's
             RTCMPU_ACCESS_KEY_ID and RTCMPU_ACCESS_KEY_SECRET, ``testid`` and ``testsecret`` unless
             set.
+        live: whether ``url`` may be called where it is not this machine: what a run starts there
+            may be real, and billed.
+        budget: how many calls it gets at most.
     """
 
     subject = "endpoint"
     credentials: Credentials | None = None
+    live: bool = False
+    budget: int | None = None
 
     def test_contract(self, request: pytest.FixtureRequest, rtcmpu_check: Check) -> None:
         """Run one check."""

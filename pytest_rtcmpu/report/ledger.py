@@ -113,7 +113,7 @@ def ledgers(
 def rows(ledgers: Collection[Ledger]) -> tuple[Row, ...]:
     """Return the ledgers side by side, in the contract's order."""
     found = [{entry.clause.id: entry for entry in each.entries} for each in ledgers]
-    clauses = {clause.id: clause for each in ledgers for clause in each.contract.clauses}
+    clauses = {clause.id: clause for each in ledgers for clause in each.contract.all_clauses}
     lines = (
         Row(clause=clause, entries=tuple(entries.get(clause.id) for entries in found))
         for clause in clauses.values()
@@ -135,12 +135,12 @@ def _by_clause(
     run: SubjectRun, contract: Contract
 ) -> Iterable[tuple[Clause, tuple[CheckResult, ...]]]:
     results: dict[str, list[CheckResult]] = {
-        clause.id: [] for clause in contract.clauses if run.subject in clause.subjects
+        clause.id: [] for clause in contract.all_clauses if run.subject in clause.subjects
     }
     for result in run.results:
         # A result is never dropped in silence, whatever the clause says about its subjects.
         results.setdefault(contract.clause(result.clause).id, []).append(result)
-    for clause in contract.clauses:
+    for clause in contract.all_clauses:
         if clause.id in results:
             yield clause, tuple(results[clause.id])
 

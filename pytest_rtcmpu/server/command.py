@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TypedDict
 
+from pytest_rtcmpu import contract
 from pytest_rtcmpu.endpoint import MAX_CALLS, Call, Endpoint
 from pytest_rtcmpu.errors import CannotRun
 from pytest_rtcmpu.server.authority import Authority
@@ -41,7 +42,12 @@ unless set. Exit status: 0 stopped in order, 2 it could not run, or not record e
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to stop, and return the exit status. Raises CannotRun."""
     given = _parser().parse_args(arguments)
-    endpoint = Endpoint(credentials_from(), max_calls=given.max_calls, warn=lambda _: None)
+    endpoint = Endpoint(
+        credentials_from(),
+        max_calls=given.max_calls,
+        warn=lambda _: None,
+        contract=contract.load(given.edition),
+    )
     with ExitStack() as stack:
         record = None
         if given.record:
@@ -128,6 +134,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--port", type=_port, default=0, metavar="N", help="0, as by default, takes a free one"
+    )
+    parser.add_argument(
+        "--edition",
+        choices=contract.editions(),
+        default=contract.DEFAULT_EDITION,
+        help="the edition of the documentation to hold to (%(default)s)",
     )
     parser.add_argument("--tls", action="store_true", help="serve https, by a throwaway authority")
     parser.add_argument(

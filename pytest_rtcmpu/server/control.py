@@ -107,6 +107,12 @@ _MOMENT = _Kind(
     f"null, or a moment in {_YEARS} with a time zone, such as 2019-05-20T12:00:00Z",
     lambda v: v is None or _moment(v) is not None,
 )
+_STATUSES = _Kind(
+    "an integer, or a list of some",
+    lambda v: (
+        all(type(each) is int for each in v) and v != [] if isinstance(v, list) else type(v) is int
+    ),
+)
 _YES_OR_NO = _Kind("true or false", lambda v: isinstance(v, bool))
 _OBJECT = _Kind("an object with a name", lambda v: isinstance(v, dict))
 _ANYTHING = _Kind("anything", lambda v: True)
@@ -222,22 +228,42 @@ def _calls(endpoint: Endpoint, request: Request) -> dict[str, Any]:
 
 def _tasks(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     given = _numbers(request, offset=(_whole(0), False), limit=(_whole(1, _MAX_LISTED), False))
-    shown = endpoint.list_tasks(given.get("offset", 0), given.get("limit", _MAX_LISTED))
+    shown = endpoint.list_statuses(given.get("offset", 0), given.get("limit", _MAX_LISTED))
     known = endpoint.secrets
     return {
-        "tasks": [_task(task, known) for task in shown],
+        "tasks": [_task(task, status, known) for task, status in shown],
         "task_count": endpoint.task_count,
     }
 
 
-def _task(task: StartMPUTask, known: tuple[Secret, ...]) -> dict[str, Any]:
+def _task(task: StartMPUTask, status: int, known: tuple[Secret, ...]) -> dict[str, Any]:
     pairs = task.to_wire()
     secrets = (*known, *tokens_in(pairs, (value for _, value in pairs)))
     return {
         "AppId": redact_everywhere(task.app_id, secrets),
         "TaskId": redact_everywhere(task.task_id, secrets),
+        "status": status,
         "parameters": redact_pairs(pairs, secrets),
     }
+
+
+def _set_status(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    """Set the status of a task that was started, or without its ids of those that will be."""
+    given = _json(request)
+    one_task = "AppId" in given or "TaskId" in given
+    ids = {"AppId": (_TEXT, True), "TaskId": (_TEXT, True)} if one_task else {}
+    given = _fields(given, status=(_STATUSES, True), **ids)
+    statuses = given["status"] if isinstance(given["status"], list) else [given["status"]]
+    try:
+        if one_task:
+            endpoint.set_status((given["AppId"], given["TaskId"]), *statuses)
+        else:
+            endpoint.set_start_status(*statuses)
+    except KeyError as error:
+        raise _Refused(404, str(error.args[0])) from None
+    except ValueError as error:
+        raise _Refused(400, str(error)) from None
+    return {}
 
 
 def _stop(endpoint: Endpoint, request: Request) -> dict[str, Any]:
@@ -342,7 +368,7 @@ _ROUTES: Mapping[str, Mapping[str, _Action]] = {
     "/status": {"GET": _status},
     "/reset": {"POST": _reset},
     "/calls": {"GET": _calls},
-    "/tasks": {"GET": _tasks, "DELETE": _stop},
+    "/tasks": {"GET": _tasks, "POST": _set_status, "DELETE": _stop},
     "/fail-next": {"POST": _fail_next},
     "/faults": {"GET": _list_faults, "POST": _add_faults},
     "/clock": {"GET": _clock, "POST": _set_clock},

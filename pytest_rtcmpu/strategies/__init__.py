@@ -8,7 +8,7 @@ default edition.
 """
 
 from pytest_rtcmpu.strategies.envelopes import GatewayViolation, gateway_violations
-from pytest_rtcmpu.strategies.tasks import tasks
+from pytest_rtcmpu.strategies.tasks import requests, tasks
 from pytest_rtcmpu.strategies.values import (
     app_ids,
     background_colors,
@@ -36,6 +36,7 @@ __all__ = [
     "layout_ids",
     "media_encodes",
     "pane_ids",
+    "requests",
     "source_types",
     "stream_urls",
     "task_ids",

@@ -8,6 +8,7 @@ of integers, rtmps, layouts above the reserved ones that somebody may have regis
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +18,24 @@ from itertools import product
 from hypothesis import strategies as st
 
 from pytest_rtcmpu.contract import Clause, Contract, Parameter
-from pytest_rtcmpu.rules import Pairs
-from pytest_rtcmpu.strategies.plain import plain, to_pairs, with_items
-from pytest_rtcmpu.strategies.values import HOSTS, TWO_DIGITS, strategy_of
+from pytest_rtcmpu.rules import Pairs, wire_text
+from pytest_rtcmpu.strategies.plain import (
+    items,
+    plain,
+    plain_item,
+    plain_value,
+    to_pairs,
+    with_items,
+    with_path,
+)
+from pytest_rtcmpu.strategies.relation_defects import applied, fragments
+from pytest_rtcmpu.strategies.values import (
+    HOSTS,
+    ODD_ASCII,
+    TWO_DIGITS,
+    plain_alphabet,
+    value_strategy,
+)
 
 _Wrong = st.SearchStrategy[str] | None
 
@@ -31,7 +47,7 @@ def _sample(values: Iterable[str]) -> _Wrong:
 
 def _not_in_list(contract: Contract, p: Parameter) -> _Wrong:
     """Neighbours of an enumeration's values."""
-    if p.kind == "integer-enum":
+    if p.is_integer:
         return _unlisted_integers(p)
     allowed = {str(row.value).casefold() for row in p.values}
     near = (
@@ -77,19 +93,56 @@ def _no_integer(contract: Contract, p: Parameter) -> _Wrong:
     return _sample(_NO_INTEGERS)
 
 
+#: Not ``NaN``: there are floats that are none, and no page speaks of them.
+_NO_NUMBERS = ("abc", "0x14", "--1", "null", "1,5", "50%", "true", "#ff0000", "-", "1/2", "中")
+#: Not ``True``: a listed word in another letter case is left open.
+_NO_BOOLEANS = ("yes", "0", "1", "no", "on", "null", "2")
+
+
+def _no_number(contract: Contract, p: Parameter) -> _Wrong:
+    return _sample(_NO_NUMBERS)
+
+
+def _no_boolean(contract: Contract, p: Parameter) -> _Wrong:
+    return _sample(_NO_BOOLEANS)
+
+
+def _foreign_characters(contract: Contract, p: Parameter) -> _Wrong:
+    good = re.compile(str(p.alphabet))
+    longest = p.maximum_bytes or p.maximum_characters
+    foreign = [c for c in (*ODD_ASCII, *".@:", "é", "中") if not good.fullmatch(c)]
+    # A space at an end is left alone: some will trim it.
+    texts = [f"a{c}b" for c in foreign]
+    texts += [f"{a}{c}" for a in ("a", "") for c in foreign if c != " "]
+    return _sample(t for t in texts if longest is None or len(t.encode()) <= longest)
+
+
+def _too_long(contract: Contract, p: Parameter) -> _Wrong:
+    return _sample(_too_long_examples(contract, p))
+
+
+def _ends(p: Parameter) -> tuple[float | None, float | None]:
+    """The ends that a page prints; those of a Long's type where it prints none."""
+    printed = (p.minimum, p.maximum)
+    return p.limits if printed == (None, None) else printed
+
+
 def _out_of_range(contract: Contract, p: Parameter) -> _Wrong:
+    if p.kind == "float":
+        return _sample(_out_of_range_examples(contract, p))
     branches = []
-    if p.maximum is not None:
-        top = p.maximum
+    low, high = _ends(p)
+    if high is not None:
+        top = int(high) - ("maximum" in p.excludes)
         branches += [
             st.sampled_from([top + 1, top + 2, top + 256, 2**32 + top + 1, 10**20 + top]),
             st.integers(top + 1, top + 2**33),
         ]
-    if p.minimum is not None:
-        low = p.minimum
+    if low is not None:
+        bottom = int(low) + ("minimum" in p.excludes)
         branches += [
-            st.sampled_from([low - 1, low - 2, low - 2**31]),
-            st.integers(low - 2**33, low - 1),
+            st.sampled_from([bottom - 1, bottom - 2, bottom - 2**31]),
+            st.integers(bottom - 2**33, bottom - 1),
         ]
     return st.one_of(branches).map(str) if branches else None
 
@@ -104,9 +157,9 @@ def _unknown_layout(contract: Contract, p: Parameter) -> _Wrong:
 
 def _other_scheme(contract: Contract, p: Parameter) -> _Wrong:
     # rtmps is silence; so is the s-form of any scheme the contract allows.
-    allowed = {*p.schemes, *(f"{scheme}s" for scheme in p.schemes)}
+    allowed = {*p.schemes, *p.silent_schemes, *(f"{scheme}s" for scheme in p.schemes)}
     schemes = [s for s in ("http", "https", "srt", "ws", "rtsp", "ftp") if s not in allowed]
-    urls = strategy_of(contract, p.name)
+    urls = value_strategy(contract, p)
     return st.builds(
         lambda scheme, url: scheme + url[url.index("://") :], st.sampled_from(schemes), urls
     )
@@ -139,7 +192,7 @@ def _not_absolute(contract: Contract, p: Parameter) -> _Wrong:
 
 def _unlisted_examples(contract: Contract, p: Parameter) -> Iterator[str]:
     known = [str(row.value) for row in p.values]
-    if p.kind == "integer-enum":
+    if p.is_integer:
         listed = {int(value) for value in known}
         near = sorted({n + step for n in listed for step in (-1, 1)} - listed)
         yield from map(str, (*near, max(listed) * 100))
@@ -163,25 +216,63 @@ def _no_integer_examples(contract: Contract, p: Parameter) -> Iterable[str]:
     return _NO_INTEGERS[:_ALWAYS]
 
 
+def _no_number_examples(contract: Contract, p: Parameter) -> Iterable[str]:
+    return _NO_NUMBERS[:_ALWAYS]
+
+
+def _no_boolean_examples(contract: Contract, p: Parameter) -> Iterable[str]:
+    return _NO_BOOLEANS
+
+
+def _foreign_examples(contract: Contract, p: Parameter) -> Iterator[str]:
+    good = re.compile(str(p.alphabet))
+    longest = p.maximum_bytes or p.maximum_characters
+    foreign = [c for c in (" ", ".", "/", "+", "é", "中") if not good.fullmatch(c)]
+    texts = [f"a{c}b" for c in foreign]
+    if longest is not None and longest < len("a中b".encode()):
+        texts = [c for c in foreign if c != " " and len(c.encode()) <= longest]
+    yield from texts
+
+
+def _too_long_examples(contract: Contract, p: Parameter) -> Iterator[str]:
+    letter = plain_alphabet(p)[0]
+    most = p.maximum_bytes or p.maximum_characters or 0
+    yield from (letter * (most + more) for more in (1, 2, 10, most))
+    if p.alphabet is None and p.maximum_bytes is not None:
+        yield "é" * (most // 2 + 1)  # few characters, many bytes
+
+
 def _out_of_range_examples(contract: Contract, p: Parameter) -> Iterator[str]:
-    if p.minimum is not None:
-        yield from map(str, (p.minimum - 1, p.minimum - 1000))
-    if p.maximum is not None:
-        far = (n for n in (2**31, 2**32, 2**64) if n > p.maximum)
-        yield from map(str, (p.maximum + 1, (p.maximum + 1) * 256, *far))
+    low, high = _ends(p)
+    if p.kind == "float":
+        below = () if low is None else (*([low] if "minimum" in p.excludes else []), low - 0.5)
+        above = () if high is None else (*([high] if "maximum" in p.excludes else []), high + 0.5)
+        yield from (wire_text(float(number)) for number in (*below, *above))
+        yield from (wire_text(float(n)) for n in (low - 1000 if low is not None else None, high + 1000 if high is not None else None) if n is not None)  # fmt: skip  # noqa: E501
+        return
+    if low is not None:
+        bottom = int(low) + ("minimum" in p.excludes)
+        yield from map(str, (bottom - 1, bottom - 1000))
+    if high is not None:
+        top = int(high) - ("maximum" in p.excludes)
+        far = (n for n in (2**31, 2**32, 2**64) if n > top)
+        yield from map(str, (top + 1, max((top + 1) * 256, top + 256), *far))
 
 
 def _unknown_layout_examples(contract: Contract, p: Parameter) -> Iterator[str]:
     # Above the reserved ones: "not yet open", unless the contract in use has them registered.
     reserved = contract.reserved_layouts_up_to
     top = max(layout for layout in contract.layouts if layout <= reserved)
-    unknown = {0, -1, top + 1, reserved, reserved + 1, reserved * 765} - set(contract.layouts)
-    yield from map(str, sorted(unknown))
+    unknown = {0, -1, top + 1, reserved}
+    if not any(each.effect == "create-layout" for each in contract.operations.values()):
+        unknown |= {reserved + 1, reserved * 765}
+    yield from map(str, sorted(unknown - set(contract.layouts)))
 
 
 def _other_scheme_examples(contract: Contract, p: Parameter) -> Iterator[str]:
     for scheme in ("http", "https", "srt", "file"):
-        yield f"{scheme}://live.example.com/app/stream"
+        if scheme not in p.schemes:
+            yield f"{scheme}://live.example.com/app/stream"
 
 
 def _not_absolute_examples(contract: Contract, p: Parameter) -> Iterator[str]:
@@ -211,6 +302,10 @@ WRONG_VALUES: Mapping[str, WrongValues] = {
     "case": WrongValues(examples=_other_case_examples, strategy=_other_case),
     "integer": WrongValues(examples=_no_integer_examples, strategy=_no_integer),
     "range": WrongValues(examples=_out_of_range_examples, strategy=_out_of_range),
+    "number": WrongValues(examples=_no_number_examples, strategy=_no_number),
+    "boolean": WrongValues(examples=_no_boolean_examples, strategy=_no_boolean),
+    "alphabet": WrongValues(examples=_foreign_examples, strategy=_foreign_characters),
+    "length": WrongValues(examples=_too_long_examples, strategy=_too_long),
     "known": WrongValues(examples=_unknown_layout_examples, strategy=_unknown_layout),
     "scheme": WrongValues(examples=_other_scheme_examples, strategy=_other_scheme),
     "url": WrongValues(examples=_not_absolute_examples, strategy=_not_absolute),
@@ -219,15 +314,31 @@ WRONG_VALUES: Mapping[str, WrongValues] = {
 # ------------------------------------------------------------------ what breaks a request's form
 
 
+def _bare(sent: str) -> str:
+    """A wire name without its indexes: the full name of what it carries."""
+    return ".".join(part for part in sent.split(".") if not part.isdigit())
+
+
 def _spots(pairs: Pairs, name: str) -> list[int]:
-    """Where the pairs of a parameter stand; of a list its items, of a struct one field's."""
-    top, _, part = name.partition(".")
-    found = []
-    for i, (sent, _) in enumerate(pairs):
-        head, _, rest = sent.partition(".")
-        if head == top and (not part or rest.partition(".")[2] == part):
-            found.append(i)
-    return found
+    """Where the pairs of a parameter stand; of a list or a struct all that lies in it."""
+    bare = [_bare(sent) for sent, _ in pairs]
+    return [i for i, each in enumerate(bare) if each == name or each.startswith(f"{name}.")]
+
+
+def _lists(pairs: Pairs, name: str) -> dict[str, list[int]]:
+    """Each list of that full name in a request, by its path, with its indexes."""
+    depth = name.count(".") + 1
+    found: dict[str, dict[int, None]] = {}
+    for i in _spots(pairs, name):
+        parts = pairs[i][0].split(".")
+        names = 0
+        for at, part in enumerate(parts):
+            names += not part.isdigit()
+            if names == depth:
+                path = ".".join(parts[: at + 1])
+                found.setdefault(path, {})[int(parts[at + 1])] = None
+                break
+    return {path: sorted(indexes) for path, indexes in found.items()}
 
 
 def _put(pairs: Pairs, spot: int, value: str | None) -> list[tuple[str, str]]:
@@ -249,51 +360,85 @@ def _replace(
 
 def _leave_out(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
     spots = _spots(pairs, name)
-    if p.bases:
+    if p.items is not None or p.kind == "struct":
         # An item with an empty value: missing or malformed? A list is left out as a whole.
         return [pair for i, pair in enumerate(pairs) if i not in spots]
     return _put(pairs, draw(st.sampled_from(spots)), draw(st.sampled_from((None, ""))))
 
 
-def _renumber(pairs: Pairs, name: str, number: Callable[[int], int]) -> Pairs:
+def _renumber(pairs: Pairs, path: str, number: Callable[[int], int]) -> Pairs:
+    """Pairs in which the items of the list at a path have other indexes."""
     renumbered = []
     for sent, value in pairs:
-        head, dot, rest = sent.partition(".")
-        if head == name and dot:
-            index, dot, part = rest.partition(".")
-            sent = f"{head}.{number(int(index))}{dot}{part}"
+        if sent.startswith(f"{path}."):
+            index, dot, part = sent[len(path) + 1 :].partition(".")
+            sent = f"{path}.{number(int(index))}{dot}{part}"
         renumbered.append((sent, value))
     return renumbered
 
 
-def _first_index(pairs: Pairs, name: str) -> int:
-    return min(int(pairs[i][0].split(".")[1]) for i in _spots(pairs, name))
-
-
 def _move(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
-    first = _first_index(pairs, name)
+    path, (first, *_) = draw(st.sampled_from(sorted(_lists(pairs, name).items())))
     wrong = [n for n in range(max(p.bases) + 3) if n not in p.bases]
     start = draw(st.sampled_from([*wrong, max(p.bases) + TWO_DIGITS]))
-    return _renumber(pairs, name, lambda index: index - first + start)
+    return _renumber(pairs, path, lambda index: index - first + start)
 
 
 def _tear(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
-    first = _first_index(pairs, name)
-    count = len({pairs[i][0].split(".")[1] for i in _spots(pairs, name)})
-    after = first + draw(st.integers(1, count - 1))
+    several = {path: ids for path, ids in _lists(pairs, name).items() if len(ids) > 1}
+    path, indexes = draw(st.sampled_from(sorted(several.items())))
+    after = draw(st.sampled_from(indexes[1:]))
     by = draw(st.sampled_from((1, 2, TWO_DIGITS)))
-    return _renumber(pairs, name, lambda index: index + by if index >= after else index)
+    return _renumber(pairs, path, lambda index: index + by if index >= after else index)
+
+
+def _miscount(draw: st.DrawFn, pairs: Pairs, p: Parameter, name: str) -> Pairs:
+    path, indexes = draw(st.sampled_from(sorted(_lists(pairs, name).items())))
+    counts = _wrong_counts(p)
+    count = draw(st.sampled_from(counts))
+    return _with_count(pairs, path, indexes, count)
+
+
+def _wrong_counts(p: Parameter) -> list[int]:
+    low = p.items.minimum if p.items else None
+    high = p.items.maximum if p.items else None
+    more = [] if high is None else [high + 1, high + 2, 2 * high + 1]
+    return more + ([low - 1] if low is not None and low > 1 else [])
+
+
+def _with_count(pairs: Pairs, path: str, indexes: list[int], count: int) -> Pairs:
+    """Pairs in which the list at a path has so many items: the last one again, or fewer."""
+    last = indexes[-1]
+    kept = [
+        (sent, value)
+        for sent, value in pairs
+        if not sent.startswith(f"{path}.")
+        or int(sent[len(path) + 1 :].partition(".")[0]) < indexes[0] + count
+    ]
+    template = [pair for pair in pairs if _is_of(pair[0], path, last)]
+    for extra in range(last + 1, indexes[0] + count):
+        kept += ((f"{path}.{extra}{sent[len(f'{path}.{last}') :]}", v) for sent, v in template)
+    return kept
+
+
+def _is_of(sent: str, path: str, index: int) -> bool:
+    return sent == f"{path}.{index}" or sent.startswith(f"{path}.{index}.")
 
 
 _Examples = Iterator[tuple[str, Pairs]]
 
 
 def _left_out_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
-    top, _, part = name.partition(".")
-    if p.bases:
-        yield f"no {name}", to_pairs(plain(contract, **{name: []}))
+    top, _, _ = name.rpartition(".")
+    if p.items is not None or p.kind == "struct":
+        whole = to_pairs(with_path(contract, name, plain_value(contract, p)), contract)
+        spots = _spots(whole, name)
+        yield f"no {name}", [pair for i, pair in enumerate(whole) if i not in spots]
         return
-    pairs = with_items(contract, top, 2) if part else to_pairs(plain(contract))
+    pairs = to_pairs(plain(contract), contract)
+    if top:
+        is_list = contract.parameter(top).items is not None
+        pairs = with_items(contract, top, 2) if is_list else to_pairs(with_path(contract, name, plain_item(contract, p, 0)), contract)  # fmt: skip  # noqa: E501
     for spot in _spots(pairs, name):
         yield f"no {pairs[spot][0]}", _put(pairs, spot, None)
         yield f"{pairs[spot][0]} empty", _put(pairs, spot, "")
@@ -303,8 +448,9 @@ def _moved_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
     for start in (n for n in range(max(p.bases) + 2) if n not in p.bases):
         for count in (1, 2):
             pairs = with_items(contract, name, count)
-            by = start - _first_index(pairs, name)
-            yield f"{name} from {start}, {count}", _renumber(pairs, name, by.__add__)
+            for path, (first, *_) in _lists(pairs, name).items():
+                moved = _renumber(pairs, path, (start - first).__add__)
+                yield f"{path} from {start}, {count}", moved
 
 
 def _torn_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
@@ -313,9 +459,17 @@ def _torn_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
             pairs = with_items(contract, name, count)
             # The last item stands further off than the others do.
             indexes = (*range(base, base + count - 1), base + count - 1 + gap)
-            moved = dict(enumerate(indexes, start=_first_index(pairs, name)))
-            shown = ", ".join(map(str, indexes))
-            yield f"{name} at {shown}", _renumber(pairs, name, moved.__getitem__)
+            for path, (first, *_) in _lists(pairs, name).items():
+                moved = dict(enumerate(indexes, start=first))
+                shown = ", ".join(map(str, indexes))
+                yield f"{path} at {shown}", _renumber(pairs, path, moved.__getitem__)
+
+
+def _miscounted_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
+    for count in _wrong_counts(p):
+        pairs = with_items(contract, name, min(count, 2))
+        for path, indexes in _lists(pairs, name).items():
+            yield f"{path}, {count} items", _with_count(pairs, path, indexes, count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,6 +492,7 @@ WRONG_FORMS: Mapping[str, WrongForm] = {
     "required": WrongForm(examples=_left_out_examples, spoil=_leave_out),
     "base": WrongForm(examples=_moved_examples, spoil=_move),
     "gaps": WrongForm(examples=_torn_examples, spoil=_tear, items=2),
+    "items": WrongForm(examples=_miscounted_examples, spoil=_miscount),
 }
 
 
@@ -357,9 +512,14 @@ def examples(contract: Contract, clause: Clause) -> _Examples:
 
     A value of a list's is wrong alone, second, and once behind ten good ones.
     """
-    rule, name = str(clause.rule), str(clause.parameter)
-    top, _, part = name.partition(".")
-    if top not in contract.parameters_by_wire_name:
+    if clause.id in {r.id for r in contract.relations if r.verdict == "refuse"}:
+        for fragment in fragments(contract, clause.id)[:_ALWAYS]:
+            shown = ", ".join(f"{name}={value}" for name, value in fragment.items())
+            yield shown, to_pairs(applied(plain(contract), fragment), contract)
+        return
+    name = str(clause.parameter)
+    rule = str(clause.rule)
+    if not contract.has(name) or "endpoint" not in clause.subjects:
         return  # not the operation's own
     p = contract.parameter(name)
     if rule in WRONG_FORMS:
@@ -367,12 +527,34 @@ def examples(contract: Contract, clause: Clause) -> _Examples:
     if rule not in WRONG_VALUES:
         return
     values = list(WRONG_VALUES[rule].examples(contract, p))
-    if part or p.bases:
-        rows = [(count, value) for count in (1, 2) for value in values]
-        rows += [(TWO_DIGITS + 1, value) for value in values[:1]]
-        bases = [(with_items(contract, top, count), value) for count, value in rows]
+    listed = _innermost_list(contract, name)
+    if listed:
+        documented = contract.parameter(listed).items
+        most = (documented.maximum if documented else None) or math.inf
+        rows = [(count, value) for count in (1, 2) for value in values if count <= most]
+        rows += [(TWO_DIGITS + 1, value) for value in values[:1] if most > TWO_DIGITS]
+        bases = [(_with_field(contract, listed, name, count), value) for count, value in rows]
     else:
-        bases = [(to_pairs(plain(contract)), value) for value in values]
+        good = plain_item(contract, p, 0)
+        bases = [(to_pairs(with_path(contract, name, good), contract), value) for value in values]
     for pairs, value in bases:
         spot = _spots(pairs, name)[-1]
         yield f"{pairs[spot][0]}={value}", _put(pairs, spot, value)
+
+
+def _innermost_list(contract: Contract, name: str) -> str:
+    """The list that a parameter is, or lies in; empty where there is none."""
+    while name and contract.parameter(name).items is None:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def _with_field(contract: Contract, listed: str, name: str, count: int) -> Pairs:
+    """Plain pairs in which a list has so many items, each with the field of that name."""
+    p = contract.parameter(listed)
+    made = items(contract, p, max(count, p.items.minimum or 0) if p.items else count)
+    if name != listed and name.rpartition(".")[0] == listed:
+        field = contract.parameter(name)
+        for at, item in enumerate(made):
+            item.setdefault(field.name, plain_item(contract, field, at))
+    return to_pairs(with_path(contract, listed, made), contract)

@@ -126,10 +126,10 @@ def _other_values(contract: Contract, name: str) -> Examples:
 
 def _other_actions(contract: Contract, name: str) -> Examples:
     """The Action in another letter case ("case matters"), or misspelt."""
-    action = contract.service.action
+    action = contract.action
     spelt = (action.lower(), action.upper(), action.swapcase(), action[:-1], f"{action}s")
     for other in (*spelt, "x", "DescribeNothing"):
-        if other != action:
+        if other not in contract.operations:
             yield f"Action={other}", {"action": other}
 
 

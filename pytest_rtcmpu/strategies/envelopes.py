@@ -13,7 +13,7 @@ from hypothesis.errors import InvalidArgument
 
 from pytest_rtcmpu.contract import Clause, Contract, SignatureKind
 from pytest_rtcmpu.errors import APIError
-from pytest_rtcmpu.model import StartMPUTask
+from pytest_rtcmpu.model import OperationRequest
 from pytest_rtcmpu.rules import Pairs
 from pytest_rtcmpu.strategies.envelope_defects import (
     Changes,
@@ -63,15 +63,15 @@ class GatewayViolation:
         return changed(envelope, self.changes, self.contract)
 
     def send(
-        self, client: Client, request: StartMPUTask | Pairs, action: str | None = None
+        self, client: Client, request: OperationRequest | Pairs, action: str | None = None
     ) -> Reply:
         """Send a task, or raw pairs, in the broken envelope; return or raise what the client does.
 
         Args:
             client: signs as the violation's ``signature`` says.
             request: a task, or its pairs.
-            action: ``StartMPUTask`` unless given. For a repeated nonce a good request goes first,
-                whatever answers it.
+            action: the request's own, of pairs ``StartMPUTask``, unless given. For a repeated
+                nonce a good request goes first, whatever answers it.
 
         Raises:
             ValueError: for a client that signs in the other way.
@@ -80,10 +80,12 @@ class GatewayViolation:
             raise ValueError(
                 f"client: expected one with signature={self.signature!r}, got {client!r}"
             )
-        action = action or self.contract.service.action
+        if action is None:
+            default = self.contract.service.action
+            action = request.action if isinstance(request, OperationRequest) else default
         pairs: Pairs = (
             request.to_wire(user_panes_from=client.user_panes_from)
-            if isinstance(request, StartMPUTask)
+            if isinstance(request, OperationRequest)
             else request
         )
         if not self.repeats:

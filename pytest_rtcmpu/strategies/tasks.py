@@ -1,42 +1,20 @@
-"""Valid tasks, every parameter from its own strategy."""
+"""Valid requests, every parameter from its own strategy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from pytest_rtcmpu import contract as _contract
-from pytest_rtcmpu.contract import Contract, Parameter
-from pytest_rtcmpu.model import StartMPUTask
-from pytest_rtcmpu.strategies.values import (
-    app_ids,
-    background_colors,
-    channel_ids,
-    in_force,
-    layout_ids,
-    media_encodes,
-    strategy_of,
-    stream_urls,
-    task_ids,
-    task_profiles,
-    user_panes,
-)
-
-_FIELDS: Mapping[str, Callable[..., st.SearchStrategy[Any]]] = {
-    "app_id": app_ids,
-    "channel_id": channel_ids,
-    "task_id": task_ids,
-    "task_profile": task_profiles,
-    "media_encode": media_encodes,
-    "background_color": background_colors,
-    "layout_ids": layout_ids,
-    "user_panes": user_panes,
-    "stream_url": stream_urls,
-}
+from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.model import OperationRequest, StartMPUTask, request_class
+from pytest_rtcmpu.model.names import python_name
+from pytest_rtcmpu.strategies.mending import mend
+from pytest_rtcmpu.strategies.values import in_force, strategy_of
 
 
 def tasks(
@@ -49,66 +27,84 @@ def tasks(
     Args:
         overrides: by the names of :class:`StartMPUTask`'s fields, a strategy or a plain value each:
             ``tasks(media_encode=0, channel_id=st.sampled_from(["a", "b"]))``.
-        contract: the default edition unless given; parameters that only another has go to
-            ``others``.
+        contract: the default edition unless given.
 
     Raises:
         InvalidArgument: (a TypeError) for an unknown name.
     """
-    allowed = (*_FIELDS, "others")
+    return requests(StartMPUTask.action, contract=contract, **overrides)  # type: ignore[return-value]
+
+
+def requests(
+    operation: str, *, contract: Contract | None = None, **overrides: object
+) -> st.SearchStrategy[OperationRequest]:
+    """Valid requests of an operation: ``requests("StopMPUTask", app_id="app")``.
+
+    Args:
+        operation: one of the edition's.
+        overrides, contract: as for :func:`tasks`.
+
+    Raises:
+        InvalidArgument: for an unknown operation or name.
+    """
+    edition = in_force(contract)
+    if operation not in edition.operations:
+        known = ", ".join(edition.operations)
+        raise InvalidArgument(f"operation: expected one of {known}, got {operation!r}")
+    view = edition.operation(operation)
+    allowed = {python_name(p.name): p.name for p in view.parameters}
     unknown = sorted(set(overrides) - set(allowed))
     if unknown:
         raise InvalidArgument(f"unknown {', '.join(unknown)}: expected {', '.join(allowed)}")
-    judge_by = in_force(contract)
     if not overrides:
-        return tasks_with(judge_by)
+        return requests_with(view)
     given = {
-        name: value if isinstance(value, st.SearchStrategy) else st.just(value)
+        allowed[name]: value if isinstance(value, st.SearchStrategy) else st.just(value)
         for name, value in overrides.items()
     }
-    return _task(judge_by, {**_fields(judge_by), **given})
+    return _requests(view, given, {})
 
 
-def _fields(contract: Contract) -> dict[str, st.SearchStrategy[Any]]:
-    found = {name: make(contract=contract) for name, make in _FIELDS.items()}
-    foreign = foreign_parameters(contract)
-    return {**found, "others": _others(contract)} if foreign else found
+@lru_cache(maxsize=256)
+def requests_with(view: Contract, **sizes: int) -> st.SearchStrategy[OperationRequest]:
+    """Requests in which some parameters must be there, a list with so many items at least.
+
+    Args:
+        sizes: by top-level parameter; 1 for one that is no list.
+    """
+    return _requests(view, {}, sizes)
 
 
-@lru_cache(maxsize=64)
-def tasks_with(contract: Contract, **given: Any) -> st.SearchStrategy[StartMPUTask]:
-    """Tasks whose lists have a least size, or which have a parameter of another edition."""
-    fields = _fields(contract)
-    for name, value in given.items():
-        make = _FIELDS.get(name)
-        fields[name] = make(min_size=value, contract=contract) if make else _others(contract, value)
-    return _task(contract, fields)
+def _requests(
+    view: Contract, given: Mapping[str, st.SearchStrategy[Any]], sizes: Mapping[str, int]
+) -> st.SearchStrategy[OperationRequest]:
+    strategies: dict[str, st.SearchStrategy[Any]] = {}
+    for p in view.parameters:
+        if p.name in given:
+            strategies[p.name] = given[p.name]
+            continue
+        needed = sizes.get(p.name, 0)
+        of_size = {"min_size": needed} if p.items is not None and needed else {}
+        values = strategy_of(view, p.name, **of_size)
+        lists = p.kind == "struct" and p.items is not None  # these may be empty themselves
+        is_always = p.required or needed or p.tolerated is not None or lists
+        strategies[p.name] = values if is_always else st.one_of(st.none(), values)
+    kind = request_class(view.action, view)
 
-
-def _task(
-    contract: Contract, fields: Mapping[str, st.SearchStrategy[Any]]
-) -> st.SearchStrategy[StartMPUTask]:
     @st.composite
-    def tasks(draw: st.DrawFn) -> StartMPUTask:
-        values = {name: draw(strategy) for name, strategy in fields.items()}
-        return StartMPUTask(**values, contract=contract)
-
-    return tasks()
-
-
-def foreign_parameters(contract: Contract) -> list[Parameter]:
-    """The parameters that the model has no field for: another edition's. Lists are left out."""
-    own = {p.name for p in _contract.load().parameters}
-    return [p for p in contract.parameters if p.name not in own and not p.bases]
-
-
-def _others(contract: Contract, needed: str = "") -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
-    @st.composite
-    def others(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
-        return tuple(
-            (p.name, str(draw(strategy_of(contract, p.name))))
-            for p in foreign_parameters(contract)
-            if p.required or p.name == needed or draw(st.booleans())
+    def valid(draw: st.DrawFn) -> OperationRequest:
+        params = {name: draw(strategy) for name, strategy in strategies.items()}
+        params = {name: value for name, value in params.items() if value is not None}
+        mended = mend(
+            view, params, choose=lambda values: draw(st.sampled_from(values)), frozen=given.keys()
         )
+        assume(all(_has(mended, name, size) for name, size in sizes.items()))
+        return kind.from_params(mended, contract=view)
 
-    return others()
+    return valid()
+
+
+def _has(params: Mapping[str, Any], name: str, size: int) -> bool:
+    """Whether a parameter is there, a list with so many items."""
+    value = params.get(name)
+    return len(value) >= size if isinstance(value, list) else value is not None

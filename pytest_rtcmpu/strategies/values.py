@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
@@ -15,6 +16,8 @@ from hypothesis.errors import InvalidArgument
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.model import MediaEncode, SourceType, TaskProfile, UserPane
+from pytest_rtcmpu.model.enums import member
+from pytest_rtcmpu.model.panes import pythonic
 
 # ------------------------------------------------------------------------- material for values
 
@@ -49,10 +52,14 @@ _QUERIES = (
 )
 
 
-def _plain_alphabet(p: Parameter) -> str:
-    """The characters that every edition allows, letters first."""
-    matches = re.compile(p.generate.get("pattern", "[A-Za-z0-9]")).fullmatch
-    found = [chr(code) for code in range(0x21, 0x7F) if matches(chr(code))]
+def plain_alphabet(p: Parameter) -> str:
+    """Return the characters that every edition allows, letters first."""
+    matches = re.compile(p.alphabet or p.generate.get("pattern", "[A-Za-z0-9]")).fullmatch
+    ascii_only, others = range(0x21, 0x7F), range(0xA1, 0xD800)
+    for codes in (ascii_only, others):
+        found = [chr(code) for code in codes if matches(chr(code))]
+        if found:
+            break
     return "".join(sorted(found, key=lambda c: (not c.islower(), not c.isupper(), c)))
 
 
@@ -62,19 +69,21 @@ def _strip(text: str) -> str:
 
 
 def _longest(p: Parameter) -> int:
-    return int(p.generate.get("max", 64))
+    return int(p.maximum_bytes or p.maximum_characters or p.generate.get("max", 64))
 
 
 def _short_texts(p: Parameter) -> list[str]:
     """The plainest text, the shortest of each sort, and the odd ones where they may be."""
-    alphabet, longest = _plain_alphabet(p), _longest(p)
+    alphabet, longest = plain_alphabet(p), _longest(p)
     ends = dict.fromkeys((*alphabet[0], *alphabet[-3:]))
     odd = [t for t in ODD_TEXTS if len(t.encode()) <= longest] if p.generate.get("odd") else []
     return [*ends, *odd]
 
 
 def _strings(contract: Contract, p: Parameter) -> st.SearchStrategy[str]:
-    alphabet, longest = _plain_alphabet(p), _longest(p)
+    if p.values:
+        return _enum(contract, p)
+    alphabet, longest = plain_alphabet(p), _longest(p)
     branches = [
         st.sampled_from(_short_texts(p)),
         st.text(alphabet, min_size=1, max_size=longest),
@@ -89,35 +98,65 @@ def _strings(contract: Contract, p: Parameter) -> st.SearchStrategy[str]:
 
 
 def _enum(contract: Contract, p: Parameter) -> st.SearchStrategy[Any]:
-    return st.sampled_from([_member(p.name, row.value) for row in p.values])
-
-
-_ENUMS: Mapping[str, Callable[[Any], object]] = {
-    kind.__name__: kind for kind in (TaskProfile, MediaEncode, SourceType)
-}
-
-
-def _member(name: str, value: str | int) -> object:
-    """The model's member of a value; one that only another edition lists stays as it is."""
-    try:
-        return _ENUMS[name](value)
-    except (KeyError, ValueError):
-        return value
+    return st.sampled_from([row.value for row in p.values])
 
 
 def _likely_integers(p: Parameter) -> list[int]:
-    given = (p.default, p.minimum, p.maximum, *p.generate.get("likely", ()))
+    low, high = p.limits
+    given = (p.default, low, high, *p.generate.get("likely", ()), 0, 1)
     return [
-        value
+        int(value)
         for value in dict.fromkeys(given)
-        if isinstance(value, int)
-        and (p.minimum is None or value >= p.minimum)
-        and (p.maximum is None or value <= p.maximum)
+        if isinstance(value, int | float) and value == int(value) and p.allows(value)
     ]
 
 
+#: How far integers go that have no documented end.
+_FAR = 2**31
+
+
+def _end(p: Parameter, name: str, documented: float | None, otherwise: float) -> float:
+    """How far numbers go: to the end that is plausible, documented, or nobody's."""
+    given = p.generate.get(name)
+    if given is not None:
+        return float(given)
+    return otherwise if documented is None else documented
+
+
 def _integers(contract: Contract, p: Parameter) -> st.SearchStrategy[int]:
-    return st.one_of(st.sampled_from(_likely_integers(p) or [0]), st.integers(p.minimum, p.maximum))
+    if p.values:
+        return _enum(contract, p)
+    if p.values_from is not None:
+        return st.sampled_from(sorted(contract.layouts))
+    low, high = p.limits
+    first = int(_end(p, "lowest", low, min(0, int(high or 0)) - _FAR))
+    last = int(_end(p, "highest", high, max(0, int(low or 0)) + _FAR))
+    first += "minimum" in p.excludes
+    last -= "maximum" in p.excludes
+    return st.one_of(st.sampled_from(_likely_integers(p) or [first]), st.integers(first, last))
+
+
+def _likely_floats(p: Parameter) -> list[float]:
+    low, high = p.limits
+    middle = ((low or 0) + high) / 2 if high is not None else (low or 0) + 0.5
+    return [v for v in dict.fromkeys((0.5, low, high, middle, 0.25, 0.125)) if v is not None and p.allows(v)]  # fmt: skip  # noqa: E501
+
+
+#: So fine are the numbers that the pages print.
+_STEPS = 10**4
+
+
+def _floats(contract: Contract, p: Parameter) -> st.SearchStrategy[float]:
+    # Four decimals, as the pages have them: what is written with an exponent is left open.
+    low, high = p.limits
+    first = _end(p, "lowest", low, min(0, high or 0) - _FAR)
+    last = _end(p, "highest", high, max(0, low or 0) + _FAR)
+    steps = st.integers(round(first * _STEPS), round(last * _STEPS)).map(lambda n: n / _STEPS)
+    return st.one_of(st.sampled_from(_likely_floats(p)), steps.filter(p.allows))
+
+
+def _booleans(contract: Contract, p: Parameter) -> st.SearchStrategy[bool]:
+    return st.booleans()
 
 
 def _symbols(items: Sequence[Any]) -> dict[str, Any]:
@@ -129,82 +168,166 @@ def _symbols(items: Sequence[Any]) -> dict[str, Any]:
     return {chr(ord("0") + i): item for i, item in enumerate(items)}
 
 
-def _layout_lists(
-    contract: Contract, p: Parameter, min_size: int = 1
-) -> st.SearchStrategy[tuple[int, ...]]:
-    # Each layout once: what a second mention would mean is nowhere said.
-    known = tuple(sorted(contract.layouts))
-    if min_size > 1:
-        several = st.lists(st.sampled_from(known), min_size=min_size, unique=True).map(tuple)
-        return st.one_of(st.sampled_from([known[:min_size], known, known[::-1]]), several)
+def _candidates(contract: Contract, p: Parameter) -> tuple[Any, ...]:
+    """All the values of a parameter, where they are few."""
+    if p.values_from is not None:
+        return tuple(sorted(contract.layouts))
+    return tuple(row.value for row in p.values)
+
+
+def most_items(p: Parameter) -> int:
+    """Return how many items a list is made with at most."""
+    given = p.items.maximum if p.items is not None else None
+    return int(given or p.generate.get("items") or _FEW)
+
+
+#: Where no page says how many.
+_FEW = 4
+
+
+def _lists(contract: Contract, p: Parameter, min_size: int | None = None) -> Any:
+    """Lists of scalars, each value once: what a second mention would mean is nowhere said."""
+    least = max(p.items.minimum or 1 if p.items else 1, min_size or 0)
+    known = _candidates(contract, p)
+    if not known:
+        item = _BY_KIND[p.kind](contract, p)
+        return st.lists(item, min_size=least, max_size=most_items(p), unique=True)
+    most = min(len(known), p.items.maximum or len(known)) if p.items else len(known)
+    if least > 1:
+        several = st.lists(st.sampled_from(known), min_size=least, max_size=most, unique=True)
+        whole = [list(known[:least]), list(known[:most]), list(known[::-1][:most])]
+        return st.one_of(st.sampled_from(whole), several)
     symbols = _symbols(known)
+    whole = [*([n] for n in known), *(list(known[:most]), list(known[::-1][:most])) * 3]
     return st.one_of(
-        st.sampled_from([*((n,) for n in known), *(known, known[::-1]) * 3]),
+        st.sampled_from(whole),
         st.text("".join(symbols), min_size=1, max_size=2 * len(known)).map(
-            lambda text: tuple(dict.fromkeys(symbols[symbol] for symbol in text))
+            lambda text: list(dict.fromkeys(symbols[symbol] for symbol in text))[:most]
         ),
     )
 
 
-@lru_cache(maxsize=8192)
-def _pane(
-    pane_id: int, user_id: str, source_type: SourceType | str, contract: Contract
-) -> UserPane:
-    return UserPane(pane_id=pane_id, user_id=user_id, source_type=source_type, contract=contract)
+#: Stands for a field that is left out.
+_ABSENT: Any = None
 
 
-def _field_of(p: Parameter, name: str) -> Parameter:
-    return next(f for f in p.fields if f.name == name)
+def _samples(contract: Contract, p: Parameter) -> list[Any]:
+    """A few values of a scalar, the plainest first; that it is absent where it may be."""
+    if p.values or p.values_from is not None:
+        found = list(_candidates(contract, p))
+    elif p.kind == "string":
+        longest = _longest(p)
+        found = [*_short_texts(p), (plain_alphabet(p) * longest)[:longest]]
+    elif p.kind == "float":
+        found = _likely_floats(p)
+    elif p.kind == "boolean":
+        found = [False, True]
+    elif p.kind == "url":
+        found = [f"{scheme}://{host}/a" for scheme in p.schemes for host in HOSTS]
+    else:
+        found = list(_likely_integers(p) or [0])
+    return found if p.required else [*found, _ABSENT]
 
 
-def pane_ids_of(p: Parameter) -> tuple[int, ...]:
-    """As many PaneIds as a list may have items, the last one among them."""
-    pane_id = _field_of(p, "PaneId")
-    first, most = pane_id.minimum or 0, p.maximum_items or TWO_DIGITS + 1
-    last = first + most - 1 if pane_id.maximum is None else pane_id.maximum
+def samples_of(contract: Contract, p: Parameter) -> list[Any]:
+    """Return a few values of a scalar, or of a list's items, the plainest first."""
+    return [value for value in _samples(contract, p) if value is not _ABSENT]
+
+
+def distinct_fields(contract: Contract, p: Parameter) -> list[Parameter]:
+    """Return the fields of a struct list of which no two items have the same value."""
+    paths = {
+        relation.left.path
+        for relation in contract.relations
+        if relation.sort == "distinct" and relation.left.attribute is None
+    }
+    return [f for f in p.fields if f.path in paths]
+
+
+def distinct_values(contract: Contract, list_of: Parameter, p: Parameter) -> tuple[Any, ...]:
+    """Return as many values of a field as its list may have items, the last one among them."""
+    if p.values or not p.is_integer:
+        return tuple(dict.fromkeys(samples_of(contract, p)))
+    low, high = p.limits
+    first, most = int(low or 0), most_items(list_of)
+    last = first + most - 1 if high is None else int(high)
     return (*range(first, min(last, first + most - 1)), last)
 
 
-def _pane_orders(ids: Sequence[int]) -> st.SearchStrategy[Sequence[int]]:
-    """Every PaneId once, in an order: two items with one PaneId are never made."""
+def _orders(values: Sequence[Any]) -> st.SearchStrategy[Sequence[Any]]:
+    """Every value once, in an order: two items with one value are never made."""
     chance = random.Random(0)
-    shuffled = [chance.sample(ids, len(ids)) for _ in range(250)]
-    return st.sampled_from([ids, (ids[-1], *ids[:-1]), ids[::-1], *shuffled])
+    shuffled = [chance.sample(values, len(values)) for _ in range(250)]
+    return st.sampled_from([values, (values[-1], *values[:-1]), values[::-1], *shuffled])
 
 
-def _pane_lists(
-    contract: Contract, p: Parameter, min_size: int = 0
-) -> st.SearchStrategy[tuple[UserPane, ...]]:
-    ids = pane_ids_of(p)
-    user_id = _field_of(p, "UserId")
-    longest = _longest(user_id)
-    users = [*_short_texts(user_id), (_plain_alphabet(user_id) * longest)[:longest]]
-    sources = [_member("SourceType", row.value) for row in _field_of(p, "SourceType").values]
-    known = [(user, source) for user in users for source in sources]
-    # Now and then another text than the known ones: one for all the items that want one.
-    other = st.tuples(
-        strategy_of(contract, "UserPanes.UserId"), strategy_of(contract, "UserPanes.SourceType")
-    )
+#: How many combinations of field values are known to a list of structs.
+_MAX_KNOWN = 256
+
+
+def _struct_lists(
+    contract: Contract, p: Parameter, min_size: int | None = None
+) -> st.SearchStrategy[list[dict[str, Any]]]:
+    fewest = p.items.minimum if p.items else None
+    least = (fewest or int(p.required)) if min_size is None else max(fewest or 0, min_size)
+    distinct = distinct_fields(contract, p)
+    pools = {f.name: distinct_values(contract, p, f) for f in distinct}
+    most = min((most_items(p), *map(len, pools.values())))
+    plain = [f for f in p.fields if f not in distinct and f.items is None and f.kind != "struct"]
+    nested = [f for f in p.fields if f.items is not None or f.kind == "struct"]
+    choices = [_samples(contract, f) for f in plain]
+    if math.prod(map(len, choices)) <= _MAX_KNOWN:
+        known = list(product(*choices))
+    else:
+        chance = random.Random(0)
+        known = [tuple(map(chance.choice, choices)) for _ in range(_MAX_KNOWN)]
+        known[0] = tuple(choice[0] for choice in choices)
+    # Now and then another value than the known ones: one for all the items that want one.
+    other = st.tuples(*(_maybe(f, strategy_of(contract, f.path)) for f in plain))
     symbols = _symbols([*known, *[None] * (len(known) // 8 + 1)])
-    texts = partial(st.text, "".join(symbols), max_size=len(ids))
-    lists = [texts(min_size=min_size)]
-    if len(ids) > TWO_DIGITS:
-        lists.append(texts(min_size=max(min_size, TWO_DIGITS)))
-    drawn_lists, orders = st.one_of(lists), _pane_orders(ids)
+    texts = partial(st.text, "".join(symbols), max_size=most)
+    lists = [texts(min_size=least)]
+    if most > TWO_DIGITS:
+        lists.append(texts(min_size=max(least, TWO_DIGITS)))
+    drawn_lists = st.one_of(lists)
+    orders = {name: _orders(pool) for name, pool in pools.items()}
+    inner = {f.name: _maybe(f, strategy_of(contract, f.path)) for f in nested}
 
     @st.composite
-    def user_panes(draw: st.DrawFn) -> tuple[UserPane, ...]:
-        items = [symbols[symbol] for symbol in draw(drawn_lists)]
-        if not items:
-            return ()
-        order = draw(orders)
-        drawn = draw(other) if None in items else ("", None)
-        return tuple(
-            _pane(pane_id, *(item or drawn), contract)
-            for pane_id, item in zip(order, items, strict=False)
-        )
+    def structs(draw: st.DrawFn) -> list[dict[str, Any]]:
+        chosen = [symbols[symbol] for symbol in draw(drawn_lists)]
+        if not chosen:
+            return []
+        order = {name: draw(each) for name, each in orders.items()}
+        drawn = draw(other) if None in chosen else ()
+        made: list[dict[str, Any]] = []
+        for at, item in enumerate(chosen):
+            fields = {name: order[name][at] for name in order}
+            values = zip(plain, drawn if item is None else item, strict=True)
+            fields.update((f.name, value) for f, value in values if value is not _ABSENT)
+            made.append(fields)
+        for name, each in inner.items():
+            value = draw(each)
+            if value:
+                made[0][name] = value
+        return [_in_order(p, fields) or {plain[0].name: choices[0][0]} for fields in made]
 
-    return user_panes()
+    return structs()
+
+
+def _in_order(p: Parameter, fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {f.name: fields[f.name] for f in p.fields if f.name in fields}
+
+
+def _maybe(p: Parameter, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return values if p.required else st.one_of(st.none(), values)
+
+
+def _structs(contract: Contract, p: Parameter) -> st.SearchStrategy[dict[str, Any]]:
+    fields = {f.name: _maybe(f, strategy_of(contract, f.path)) for f in p.fields}
+    return st.fixed_dictionaries(fields).map(
+        lambda made: {name: value for name, value in made.items() if value not in (_ABSENT, [])}
+    )
 
 
 def _urls(contract: Contract, p: Parameter) -> st.SearchStrategy[str]:
@@ -216,28 +339,38 @@ def _urls(contract: Contract, p: Parameter) -> st.SearchStrategy[str]:
     head, odd = st.sampled_from(heads), st.text(_ODD_CHARACTERS, max_size=20)
 
     @st.composite
-    def stream_urls(draw: st.DrawFn) -> str:
+    def urls(draw: st.DrawFn) -> str:
         return draw(whole) or _strip(draw(head) + draw(odd))
 
-    return stream_urls()
+    return urls()
 
 
 _BY_KIND: Mapping[str, Callable[..., st.SearchStrategy[Any]]] = {
     "string": _strings,
-    "enum": _enum,
-    "integer-enum": _enum,
     "integer": _integers,
-    "integer-list": _layout_lists,
-    "struct-list": _pane_lists,
+    "long": _integers,
+    "float": _floats,
+    "boolean": _booleans,
     "url": _urls,
+    "struct": _structs,
 }
 
 
-@lru_cache(maxsize=256)
+def value_strategy(contract: Contract, p: Parameter) -> st.SearchStrategy[Any]:
+    """The strategy of one value of a parameter, of a list one item's."""
+    return _BY_KIND[p.kind](contract, p)
+
+
+@lru_cache(maxsize=512)
 def strategy_of(contract: Contract, name: str, **settings: int) -> st.SearchStrategy[Any]:
-    """The strategy of a parameter, made once a contract: making one costs more than a draw."""
+    """The strategy of a parameter's values, as params have them.
+
+    Made once a contract: making one costs more than a draw.
+    """
     p = contract.parameter(name)
-    return _BY_KIND[p.kind](contract, p, **settings)
+    if p.items is None:
+        return _BY_KIND[p.kind](contract, p)
+    return (_struct_lists if p.kind == "struct" else _lists)(contract, p, **settings)
 
 
 # --------------------------------------------------------------------------- valid values, public
@@ -265,12 +398,14 @@ def task_ids(*, contract: Contract | None = None) -> st.SearchStrategy[str]:
 
 def task_profiles(*, contract: Contract | None = None) -> st.SearchStrategy[TaskProfile]:
     """TaskProfile: one of the eight (S1)."""
-    return strategy_of(in_force(contract), "TaskProfile")
+    values = strategy_of(in_force(contract), "TaskProfile")
+    return values.map(lambda value: cast(TaskProfile, member("TaskProfile", value)))
 
 
 def media_encodes(*, contract: Contract | None = None) -> st.SearchStrategy[MediaEncode]:
     """MediaEncode: 0, 1, 10, 20 or 30 (S1)."""
-    return strategy_of(in_force(contract), "MediaEncode")
+    values = strategy_of(in_force(contract), "MediaEncode")
+    return values.map(lambda value: cast(MediaEncode, member("MediaEncode", value)))
 
 
 def background_colors(*, contract: Contract | None = None) -> st.SearchStrategy[int]:
@@ -289,7 +424,7 @@ def layout_ids(
     """
     judge_by = in_force(contract)
     _expect_size("min_size", min_size, 1, len(judge_by.layouts))
-    return strategy_of(judge_by, "LayoutIds", min_size=min_size)
+    return strategy_of(judge_by, "LayoutIds", min_size=min_size).map(tuple)
 
 
 def pane_ids(*, contract: Contract | None = None) -> st.SearchStrategy[int]:
@@ -307,18 +442,15 @@ def user_ids(*, contract: Contract | None = None) -> st.SearchStrategy[str]:
 
 def source_types(*, contract: Contract | None = None) -> st.SearchStrategy[SourceType]:
     """SourceType: ``camera`` or ``shareScreen`` (S1)."""
-    return strategy_of(in_force(contract), "UserPanes.SourceType")
+    values = strategy_of(in_force(contract), "UserPanes.SourceType")
+    return values.map(lambda value: cast(SourceType, member("SourceType", value)))
 
 
 def user_pane(*, contract: Contract | None = None) -> st.SearchStrategy[UserPane]:
     """One :class:`UserPane` (S1)."""
     judge_by = in_force(contract)
-    return st.builds(
-        lambda pane_id, user_id, source_type: _pane(pane_id, user_id, source_type, judge_by),
-        pane_ids(contract=contract),
-        user_ids(contract=contract),
-        source_types(contract=contract),
-    )
+    one = strategy_of(judge_by, "UserPanes", min_size=1)
+    return one.map(lambda items: _panes(judge_by, items[:1])[0])
 
 
 def user_panes(
@@ -330,8 +462,8 @@ def user_panes(
         min_size: how many at least.
     """
     judge_by = in_force(contract)
-    _expect_size("min_size", min_size, 0, len(pane_ids_of(judge_by.parameter("UserPanes"))))
-    return strategy_of(judge_by, "UserPanes", min_size=min_size)
+    _expect_size("min_size", min_size, 0, most_items(judge_by.parameter("UserPanes")))
+    return strategy_of(judge_by, "UserPanes", min_size=min_size).map(partial(_panes, judge_by))
 
 
 def stream_urls(*, contract: Contract | None = None) -> st.SearchStrategy[str]:
@@ -340,6 +472,10 @@ def stream_urls(*, contract: Contract | None = None) -> st.SearchStrategy[str]:
     Often with ``?auth_key=…``, often with characters that test encoding.
     """
     return strategy_of(in_force(contract), "StreamURL")
+
+
+def _panes(contract: Contract, items: Sequence[Mapping[str, Any]]) -> tuple[UserPane, ...]:
+    return tuple(pythonic(contract.parameter("UserPanes"), items))
 
 
 def _expect_size(name: str, size: int, lowest: int, highest: int) -> None:

@@ -1,4 +1,4 @@
-"""An independent StartMPUTask client: the documentation is its only source, the package is not."""
+"""An independent client of the MPU operations: its only source is the documentation."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -21,6 +23,8 @@ from xml.etree import ElementTree
 Pair = tuple[str, str]
 Pairs = list[Pair]
 Params = Mapping[str, Any]
+# method, target, headers, body → status, headers, body
+Handle = Callable[[str, str, Iterable[Pair], bytes], tuple[int, Iterable[Pair], bytes]]
 
 UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 ENCODED = tuple(chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in range(256))
@@ -110,6 +114,19 @@ class HttpReply:
     content_type: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A success: its RequestId and the documented fields beside it, as the pages type them."""
+
+    request_id: str
+    fields: Mapping[str, Any]
+
+    @property
+    def status(self) -> int:
+        """Return what GetMPUTaskStatus answered."""
+        return cast("int", self.fields["Status"])
+
+
 class _DeadlineReader(io.RawIOBase):
     """A socket's bytes, each read bounded by what is left of the whole call's time."""
 
@@ -161,33 +178,71 @@ class IndependentClient:
         form: bool = False,
         reply_format: str | None = "JSON",
         user_panes_from: Literal[0, 1] = 0,
+        edition: Literal["2019-05", "2021-03"] = "2019-05",
+        action: str = "StartMPUTask",
+        now: Callable[[], float] | None = None,
     ) -> None:
-        """Choose signature, method, where POST puts its pairs, reply format, first pane index."""
+        """Choose how to sign, send and be answered; the edition; the operation; the clock.
+
+        `form` says where POST puts its pairs; `user_panes_from` counts for 2019-05 alone.
+        """
         self.signature = signature
         self.method: str = method
         self.form = form
         self.reply_format = reply_format
         self.user_panes_from = user_panes_from
+        self.edition = edition
+        self.operation = action
+        self.now = now
 
     def start(self, params: Params, *, endpoint: str, credentials: object, timeout: float) -> str:
         """Start a task and return its RequestId, or raise ClientError."""
-        call = Call(
-            params=params,
-            endpoint=endpoint,
-            credentials=Credentials.of(credentials),
-            timeout=timeout,
-            deadline=time.monotonic() + timeout,
-        )
+        call = self.call(params, endpoint=endpoint, credentials=credentials, timeout=timeout)
         return self.perform(call)
 
     def perform(self, call: Call) -> str:
         """Build, send, judge."""
         return self.judge(self.send(self.build(call), call))
 
+    def ask(self, params: Params, *, endpoint: str, credentials: object, timeout: float) -> Answer:
+        """Call the operation over HTTP and return its Answer, or raise ClientError."""
+        call = self.call(params, endpoint=endpoint, credentials=credentials, timeout=timeout)
+        return self.answer(self.send(self.build(call), call))
+
+    def ask_in_process(self, params: Params, *, handle: Handle, credentials: object) -> Answer:
+        """Call an endpoint's handler without a network; return an Answer or raise ClientError."""
+        request = self.prepare(params, credentials=credentials)
+        status, _, body = handle(request.method, request.target, request.headers, request.body)
+        return self.answer(HttpReply(status=status, body=body))
+
+    def prepare(
+        self,
+        params: Params,
+        *,
+        credentials: object,
+        endpoint: str = "https://rtc.aliyuncs.com",
+        timeout: float = 5,
+    ) -> HttpRequest:
+        """Return the signed request of a call, unsent."""
+        call = self.call(params, endpoint=endpoint, credentials=credentials, timeout=timeout)
+        return self.build(call)
+
+    def call(self, params: Params, *, endpoint: str, credentials: object, timeout: float) -> Call:
+        """Put a call's facts together; its time begins to run."""
+        return Call(
+            params=params,
+            endpoint=endpoint,
+            credentials=Credentials.of(credentials),
+            timeout=timeout,
+            deadline=time.monotonic() + timeout,
+        )
+
     # -- parameters to pairs ---------------------------------------------------------------
 
     def flatten(self, params: Params) -> Pairs:
         """Turn documented parameters into the pairs of the wire."""
+        if (self.edition, self.operation) != ("2019-05", "StartMPUTask"):
+            return [pair for name, value in params.items() for pair in self.nested(name, value)]
         pairs: Pairs = []
         for name, value in params.items():
             if name == "LayoutIds":
@@ -197,6 +252,18 @@ class IndependentClient:
             else:
                 pairs += self.scalar_pairs(name, value)
         return pairs
+
+    def nested(self, name: str, value: Any) -> Pairs:
+        """Send a value, a list or a struct, to any depth; lists count from 1, None is left out."""
+        if value is None:
+            return []
+        if isinstance(value, Mapping):
+            inner = [(f"{name}.{part}", one) for part, one in value.items()]
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            inner = [(f"{name}.{n}", one) for n, one in enumerate(value, start=1)]
+        else:
+            return self.scalar_pairs(name, value)
+        return [pair for part, one in inner for pair in self.nested(part, one)]
 
     def scalar_pairs(self, name: str, value: Any) -> Pairs:
         """Send a single value under its own name."""
@@ -216,14 +283,18 @@ class IndependentClient:
         ]
 
     def text(self, value: Any) -> str:
-        """Write a value as the wire's text."""
+        """Write a value as the wire's text: true and false, floats without an exponent."""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, float):
+            return format(Decimal(repr(value)), "f")
         return str(value)
 
     # -- common parameters -----------------------------------------------------------------
 
     def action(self) -> str:
         """Name the operation."""
-        return "StartMPUTask"
+        return self.operation
 
     def version(self) -> str:
         """Name the API version."""
@@ -231,7 +302,7 @@ class IndependentClient:
 
     def timestamp(self) -> str:
         """Write the present moment as yyyy-MM-ddTHH:mm:ssZ in UTC."""
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.now and self.now()))
 
     def nonce(self, call: Call) -> str:
         """Return a value no other request has."""
@@ -483,6 +554,91 @@ class IndependentClient:
                 request_id=request_id,
             )
         return request_id
+
+    def answer(self, reply: HttpReply) -> Answer:
+        """Read a success with its further fields, or raise ClientError."""
+        request_id = self.judge(reply)
+        try:
+            fields = documented_fields(self.tree(reply))
+        except (TypeError, ValueError) as error:
+            raise ClientError(
+                f"the reply's fields cannot be read: {error}",
+                http_status=reply.status,
+                request_id=request_id,
+            ) from error
+        if self.operation == "GetMPUTaskStatus" and "Status" not in fields:
+            raise ClientError(
+                "the reply has no Status that is an Integer",
+                http_status=reply.status,
+                request_id=request_id,
+            )
+        return Answer(request_id=request_id, fields=fields)
+
+    def tree(self, reply: HttpReply) -> dict[str, Any]:
+        """Read a reply that `judge` has read before, this time to any depth."""
+        text = reply.body.decode()
+        if not text.lstrip().startswith("<"):
+            return cast("dict[str, Any]", json.loads(text))
+        found = element_value(ElementTree.fromstring(text))
+        return found if isinstance(found, dict) else {}
+
+
+def element_value(element: ElementTree.Element) -> Any:
+    """Return an element's text, or its children by name, repeated ones as a list."""
+    if not len(element):
+        return element.text or ""
+    found: dict[str, Any] = {}
+    for child in element:
+        value = element_value(child)
+        if child.tag not in found:
+            found[child.tag] = value
+        elif isinstance(found[child.tag], list):
+            found[child.tag].append(value)
+        else:
+            found[child.tag] = [found[child.tag], value]
+    return found
+
+
+INTEGERS = (
+    "Status",
+    "LayoutId",
+    "TotalNum",
+    "TotalPage",
+    "AudioMixCount",
+    "PaneId",
+    "MajorPane",
+    "ZOrder",
+)
+FLOATS = ("X", "Y", "Width", "Height")
+# A list stands plain (the page of DescribeMPULayoutInfoList) or within one name more (the page of
+# DescribeMPULayoutList, the published clients).
+LISTS = {"LayoutIds": "LayoutId", "Layouts": "Layout", "Panes": "Panes"}
+
+
+def documented_fields(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the documented fields, numbers as numbers: examples print them as texts too."""
+    found: dict[str, Any] = {}
+    for name, value in tree.items():
+        if name in LISTS:
+            found[name] = [
+                documented_fields(one) if isinstance(one, Mapping) else int(one)
+                for one in listed(value, LISTS[name])
+            ]
+        elif name == "Name":
+            found[name] = value
+        elif name in INTEGERS or name in FLOATS:
+            with suppress(TypeError, ValueError):
+                found[name] = int(str(value)) if name in INTEGERS else float(value)
+    return found
+
+
+def listed(value: Any, inner: str) -> list[Any]:
+    """Return a list's items, however it was written."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, Mapping):
+        return listed(value[inner], inner) if set(value) == {inner} else [value]
+    return [value] if value not in ("", None) else []
 
 
 def start(params: Params, *, endpoint: str, credentials: object, timeout: float) -> str:

@@ -69,6 +69,11 @@ def _what_it_did(outcome: Outcome) -> str:
             return f"it answered neither a RequestId nor an error: {first}"
 
 
+def _plain_reply(view: Contract) -> dict[str, Any]:
+    """What a success of an operation tells beside its RequestId, plainly."""
+    return {each.name: each.values[0].value for each in view.in_view.reply if each.values}
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Case:
     """What ``replay`` is given: the starts up to the one that broke the clause."""
@@ -89,12 +94,16 @@ class ClientBench(BaseBench[Observation, Scenario]):
         self, testee: Testee, settings: Settings, contract: Contract | None = None
     ) -> None:
         super().__init__(testee.target, settings, contract)
-        self.checks = client_checks(self.contract)
         self._testee = testee
+        first = self.contract.action
+        others = (name for name in self.contract.operations if name != first)
+        self.operations = (first, *(name for name in others if name in settings.operations))
+        self.checks = client_checks(self.contract, self.operations)
         self._endpoint = Endpoint(
             [_KEY, _TEMPORARY_KEY], warn=lambda _: None, explain=False, contract=self.contract
         )
         self._plan = ReplyPlan()
+        self._view = self.contract
         self._arrived: list[Sent] = []
         self._nonces: set[tuple[str, str]] = set()
         self._hung = 0
@@ -143,7 +152,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
                 request_id=request_id,
                 code=code,
                 nonce_repeated=bool(nonce[1]) and nonce in self._nonces,
-                problems=rules.judge(call.pairs, self.contract).problems,
+                problems=rules.judge(call.pairs, self._view).problems,
             )
         )
         self._nonces.add(nonce)
@@ -167,15 +176,16 @@ class ClientBench(BaseBench[Observation, Scenario]):
             typed = (("Content-Type", plan.content_type),)
             return Response(status=plan.http_status, headers=typed, body=body), None, None
         request_id = plan.request_id or new_request_id()
-        fields = [("RequestId", request_id)]
+        fields: dict[str, Any] = {"RequestId": request_id}
         if plan.kind == "error":
-            fields += [
-                ("HostId", self.contract.service.host),
-                ("Code", plan.code),
-                ("Message", plan.message),
-            ]
-        fields += plan.extra.items()
-        root = "Error" if plan.kind == "error" else f"{self.contract.service.action}Response"
+            fields["HostId"] = self.contract.service.host
+            fields |= {"Code": plan.code, "Message": plan.message}
+        else:
+            fields |= _plain_reply(self._view)
+            if plan.status is not None:
+                fields["Status"] = plan.status
+        fields |= plan.extra
+        root = wire.ERROR_ROOT if plan.kind == "error" else f"{self._view.action}Response"
         content_type, body = wire.encode_reply(fields, reply_format=call.reply_format, root=root)
         headers: tuple[tuple[str, str], ...] = (("Content-Type", content_type),)
         if plan.chunked:
@@ -198,6 +208,9 @@ class ClientBench(BaseBench[Observation, Scenario]):
             self._endpoint.reset()
         credentials = _TEMPORARY_KEY if scenario.token else _KEY
         self._plan = scenario.plan
+        self._view = self.contract.operation(scenario.operation)
+        is_start = scenario.operation == self.contract.action
+        other = {} if is_start else {"operation": scenario.operation}
         arrived: list[Sent] = []
         self._arrived = arrived
         outcome = self._testee.start(
@@ -205,6 +218,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
             endpoint=self._server.url,
             credentials=credentials,
             timeout=scenario.timeout or self.settings.timeout,
+            **other,
         )
         if outcome.kind == "hung":
             self._hung += 1
@@ -220,13 +234,14 @@ class ClientBench(BaseBench[Observation, Scenario]):
             scenario=scenario,
             sent=tuple(arrived),
             outcome=outcome,
-            contract=self.contract,
+            contract=self._view,
             credentials=credentials,
         )
         return self._judge(
             phase,
             observation,
             scenario=scenario.name,
+            operation=scenario.operation,
             exchanges=lambda: tuple(
                 exchange_text(s.call.request, s.reply, _KEY, _TEMPORARY_KEY) for s in arrived
             ),
@@ -262,7 +277,9 @@ class ClientBench(BaseBench[Observation, Scenario]):
             raise CannotRun(f"{self.target}: {first[0]}")
 
     def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
-        return documented(self.contract) if phase == "documented" else pairwise(self.contract)
+        if phase == "documented":
+            return documented(self.contract, self.operations)
+        return pairwise(self.contract)
 
     def _about(self, scenario: Scenario) -> Collection[str]:
         return (scenario.about,)
@@ -277,7 +294,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
         @make_settings(self.settings.max_examples)
         @given(task=strategies.tasks(contract=self.contract), plan=plan_strategy(self.contract))
         def run(task: Any, plan: ReplyPlan) -> None:
-            scenario = Scenario(name="fuzz", params=cases.from_task(task), plan=plan)
+            scenario = Scenario(name="fuzz", params=cases.from_task(task, self.contract), plan=plan)
             self._step("fuzz", None)
             self._hit("fuzz", self._observe("fuzz", scenario))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,36 @@ from pytest_rtcmpu.contract import Contract, ErrorRow
 # -------------------------------------------------------------------------- the cases of a client
 
 
-def documented(contract: Contract) -> Iterator[Scenario]:
-    """Yield the fixed cases: every row of every table, and every kind of reply."""
+def documented(contract: Contract, operations: Collection[str] = ()) -> Iterator[Scenario]:
+    """Yield the fixed cases: every row of every table, and every kind of reply.
+
+    Args:
+        operations: those that the client can; StartMPUTask unless given.
+    """
+    yield from _starts(contract)
+    for name in operations:
+        if name != contract.action:
+            yield from _of_operation(contract.operation(name))
+
+
+def _of_operation(view: Contract) -> Iterator[Scenario]:
+    """The cases of an operation that is not StartMPUTask."""
+    for name, _, params in cases.valid(view):
+        yield Scenario(name=f"{view.action} {name}", operation=view.action, params=params)
+    plain = Scenario(name=view.action, operation=view.action, params=cases.plain(view))
+    yield replace(plain, name=f"{view.action} with a temporary key", token=True)
+    for each in view.in_view.reply:
+        for value in (int(row.value) for row in each.values if each.name == "Status"):
+            yield replace(plain, name=f"Status {value}", plan=ReplyPlan(status=value))
+    rows = {(row.code, row.http_status): row for row in (*view.in_view.errors, *view.tables)}
+    for row in rows.values():
+        if row.table == "service":
+            continue  # the same to every operation, and shown with the first
+        name = f"{view.action}: {row.code} (HTTP {row.http_status})"
+        yield replace(plain, name=name, plan=failure(view, row))
+
+
+def _starts(contract: Contract) -> Iterator[Scenario]:
     for name, about, params in cases.valid(contract):
         yield Scenario(name=name, params=params, about=about)
     plain = cases.plain(contract)

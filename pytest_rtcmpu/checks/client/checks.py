@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import cache
 
 from pytest_rtcmpu.checks.bench import Check
@@ -24,13 +25,16 @@ from pytest_rtcmpu.checks.client.judges.outcome import (
     error_reported,
     read_as_utf_8,
     reported_rightly,
+    status_returned,
     success_returned,
     table_reported,
     unreadable_is_an_error,
 )
 from pytest_rtcmpu.checks.client.judges.parameters import (
+    all_items_sent,
     all_panes_sent,
     complete_list,
+    each_list,
     each_name_once,
     first_name,
     in_list,
@@ -55,7 +59,6 @@ from pytest_rtcmpu.strategies.defects import WRONG_VALUES
 #: The clauses that have a judge of their own.
 _OWN: tuple[Check[Observation], ...] = (
     Check(clause="request.path", judge=right_path),
-    Check(clause="request.sent", judge=request_sent),
     Check(clause="request.parameter.once", judge=each_name_once),
     Check(clause="request.values.unchanged", judge=values_unchanged),
     Check(clause="request.utf-8", judge=signed_without(("charset",), has_odd_characters)),
@@ -82,8 +85,6 @@ _OWN: tuple[Check[Observation], ...] = (
     Check(clause="nonce.unique", judge=fresh_nonce),
     Check(clause="security-token.signed", judge=token_signed),
     Check(clause="secret.never-sent", judge=secret_nowhere),
-    Check(clause="media-encode.zero", judge=zero_sent("MediaEncode")),
-    Check(clause="background-color.zero", judge=zero_sent("BackgroundColor")),
     Check(clause="layout-ids.several", judge=in_list(complete_list, "LayoutIds")),
     Check(clause="repeat-list.order", judge=in_order("LayoutIds", "UserPanes")),
     Check(clause="repeat-list.layout-ids.from-1", judge=in_list(starts_at_base, "LayoutIds")),
@@ -93,6 +94,7 @@ _OWN: tuple[Check[Observation], ...] = (
     Check(clause="user-panes.pane-id.zero", judge=zero_pane_id_sent),
     Check(clause="repeat-list.user-panes.no-gaps", judge=in_list(no_gaps, "UserPanes")),
     Check(clause="stream-url.unchanged", judge=scalars_unchanged(lambda p: p.kind == "url")),
+    Check(clause="status.returned", judge=status_returned),
     Check(clause="reply.request-id.returned", judge=success_returned(lambda o, last: True)),
     Check(
         clause="reply.json",
@@ -146,7 +148,6 @@ _OWN: tuple[Check[Observation], ...] = (
         )
     ),
     Check(clause="reply.alive-after", judge=alive_after),
-    Check(clause="error.task-existed", judge=code_reported("TaskExisted")),
     Check(clause="error.internal-error", judge=code_reported("InternalError")),
     Check(clause="error.invalid-layout-id", judge=code_reported("InvalidLayoutID.Malformed")),
     Check(clause="error.invalid-media-encode", judge=code_reported("InvalidMediaEncode.Malformed")),
@@ -174,8 +175,14 @@ _OWN: tuple[Check[Observation], ...] = (
 
 #: For a rule of the operation's parameters: its judge, for the clause's parameter.
 _BY_RULE: Mapping[str, Callable[[Clause], Judge]] = {
+    "sent": lambda clause: request_sent,
     "required": lambda clause: required_sent(str(clause.parameter)),
-    "base": lambda clause: in_list(starts_at_base, str(clause.parameter)),
+    "base": lambda clause: each_list(starts_at_base, str(clause.parameter)),
+    "gaps": lambda clause: each_list(no_gaps, str(clause.parameter)),
+    "zero": lambda clause: zero_sent(str(clause.parameter)),
+    "complete": lambda clause: all_items_sent(str(clause.parameter)),
+    "exists": lambda clause: code_reported(clause.codes[0]),
+    "items": keeps_value_rule,
     **dict.fromkeys(WRONG_VALUES, keeps_value_rule),
 }
 #: Common parameters, or one rule of theirs, that one kind of signature alone knows.
@@ -188,27 +195,49 @@ _ONLY: Mapping[tuple[str | None, str | None], str] = {
 
 
 @cache
-def client_checks(contract: Contract) -> tuple[Check[Observation], ...]:
+def client_checks(
+    contract: Contract, operations: tuple[str, ...] = ()
+) -> tuple[Check[Observation], ...]:
     """Return the checks of a client: one a clause, in the contract's order.
 
-    Raises ContractError for a clause that nobody judges.
+    Args:
+        operations: those that the client can; StartMPUTask unless given.
+
+    Raises:
+        ContractError: for a clause that nobody judges.
     """
     own = {check.clause: check for check in _OWN}
     task_id = contract.parameter("TaskId")
     own["task-id.name"] = Check(clause="task-id.name", judge=first_name(task_id))
-    return tuple(
-        own.get(clause.id) or Check(clause=clause.id, judge=_derive(clause, contract))
-        for clause in contract.clauses
+    made = [
+        own.get(clause.id) or Check(clause=clause.id, judge=_of_envelope(clause))
+        for clause in contract.shared_clauses
         if "client" in clause.subjects
-    )
+    ]
+    for name in operations or (contract.action,):
+        view = contract.operation(name)
+        relations = {each.id for each in view.relations}
+        for clause in view.in_view.clauses:
+            if "client" in clause.subjects:
+                check = own.get(clause.id) or Check(
+                    clause=clause.id, judge=_of_parameter(clause, relations)
+                )
+                made.append(replace(check, operation=name))
+    return tuple(made)
 
 
-def _derive(clause: Clause, contract: Contract) -> Judge:
-    """The judge of a clause by its rule; the endpoint's own diagnosis knows the envelope's."""
-    top = str(clause.parameter).partition(".")[0]
+def _of_envelope(clause: Clause) -> Judge:
+    """The judge of a rule of the envelope: the endpoint's own diagnosis knows them."""
+    if clause.rule is None:
+        raise ContractError(f"{clause.id}: a clause for clients, and no judge knows it")
+    return keeps_envelope_rule(clause, only=_ONLY.get((clause.parameter, clause.rule)))
+
+
+def _of_parameter(clause: Clause, relations: Collection[str]) -> Judge:
+    """The judge of a clause by its rule."""
+    if clause.id in relations:
+        return keeps_value_rule(clause)
     make = _BY_RULE.get(str(clause.rule))
-    if make is not None and top in contract.parameters_by_wire_name:
-        return make(clause)
-    if top not in contract.parameters_by_wire_name and clause.rule is not None:
-        return keeps_envelope_rule(clause, only=_ONLY.get((clause.parameter, clause.rule)))
-    raise ContractError(f"{clause.id}: a clause for clients, and no judge knows it")
+    if make is None:
+        raise ContractError(f"{clause.id}: a clause for clients, and no judge knows it")
+    return make(clause)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pytest_rtcmpu.checks.bench import Judgement
 from pytest_rtcmpu.checks.testees.protocol import Outcome
-from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.endpoint import Call, Diagnosis
-from pytest_rtcmpu.rules import Problem
+from pytest_rtcmpu.rules import Collected, Problem, collect
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.messages import Response
 
@@ -24,6 +23,7 @@ class ReplyPlan:
 
     kind: ``success`` – a RequestId; ``natural`` – what the endpoint says; ``error`` – a Code;
         ``body`` – these bytes; ``never`` – nothing.
+    status: the Status that a success tells, of an operation that tells one.
     fault: the name of one of ``faults.PLAIN`` that spoils it, or ``trickle``.
     """
 
@@ -37,11 +37,12 @@ class ReplyPlan:
     body: str = ""
     content_type: str = "application/json"
     fault: str = ""
+    status: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One start.
+    """One call: a start, or another operation.
 
     about: the clause that it was made for, if it is one: where its reply is odd, the only one that
         judges what is made of it.
@@ -52,6 +53,7 @@ class Scenario:
 
     name: str
     params: Mapping[str, Any]
+    operation: str = "StartMPUTask"
     plan: ReplyPlan = ReplyPlan()
     about: str = ""
     after: str = ""
@@ -82,21 +84,34 @@ class Sent:
         """The first value sent under exactly that name."""
         return next(iter(self.values(name)), None)
 
-    def items(self, name: str) -> dict[int, str]:
-        """A list's items by index."""
-        found = re.compile(rf"{name}\.(0|[1-9][0-9]{{0,5}})")
-        matches = ((found.fullmatch(key), value) for key, value in self.call.pairs)
-        return {int(match[1]): value for match, value in matches if match}
+    def found(self, contract: Contract) -> Collected:
+        """The operation's parameters, gathered."""
+        return collect(self.call.pairs, contract)
 
-    def structs(self, name: str) -> dict[int, dict[str, str]]:
-        """A list of structs by index."""
-        found = re.compile(rf"{name}\.(0|[1-9][0-9]{{0,5}})\.(\w+)")
-        items: dict[int, dict[str, str]] = {}
-        for key, value in self.call.pairs:
-            match = found.fullmatch(key)
-            if match:
-                items.setdefault(int(match[1]), {}).setdefault(match[2], value)
-        return items
+    def items(self, p: Parameter, contract: Contract) -> dict[int, Any]:
+        """A list's items by index: texts, or structs as mappings of fields."""
+        return sent_items(self.found(contract), p, p.name)
+
+
+def sent_items(found: Collected, p: Parameter, path: str) -> dict[int, Any]:
+    """Return the items of the list at a path, by index."""
+    return {
+        index: sent_value(found, p, f"{path}.{index}")
+        for index in sorted(found.indexes.get(path, ()))
+    }
+
+
+def sent_value(found: Collected, p: Parameter, path: str) -> Any:
+    """Return what was sent at a path: a text, or a struct's fields that came."""
+    if p.kind != "struct":
+        return found.texts.get(path)
+    fields: dict[str, Any] = {}
+    for f in p.fields:
+        here = f"{path}.{f.name}"
+        value = sent_items(found, f, here) if f.items else sent_value(found, f, here)
+        if value not in (None, {}):
+            fields[f.name] = value
+    return fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +136,8 @@ Judge = Callable[[Observation], Judgement]
 def in_words(outcome: Outcome) -> str:
     """What a client made of a reply, in words."""
     if outcome.kind == "request_id":
-        return f"success, RequestId {outcome.request_id!r}"
+        status = "" if outcome.status is None else f", Status {outcome.status}"
+        return f"success, RequestId {outcome.request_id!r}{status}"
     if outcome.kind == "error":
         return f"an error with Code {outcome.code!r}: {outcome.message[:200]}"
     how = {"garbage": "neither a RequestId nor an error", "died": "it ended", "hung": "it hung"}

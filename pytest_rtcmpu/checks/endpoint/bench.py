@@ -6,13 +6,16 @@ says of the request, and against what it says of every reply.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text, redact_all
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
+from pytest_rtcmpu.checks.endpoint.care import DEAF, Care, Task, cost, plan_lines, refusal
 from pytest_rtcmpu.checks.endpoint.cases import documented, pairwise, step_strategy
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
@@ -22,12 +25,15 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
     ReadReply,
     Scenario,
     Step,
+    fresh_pairs,
     read,
+    single,
 )
 from pytest_rtcmpu.client import Client, Envelope
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import ReplyTooLarge, TransportError, TransportTimeout
 from pytest_rtcmpu.strategies.envelope_defects import changed
+from pytest_rtcmpu.strategies.plain import plain, to_pairs
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
@@ -64,8 +70,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         contract: Contract | None = None,
     ) -> None:
         super().__init__(url, settings, contract)
-        self.checks = endpoint_checks(self.contract)
         self._credentials = credentials
+        self._url = url
         try:
             self._clients = {
                 signature: Client(
@@ -78,20 +84,27 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             }
         except ValueError as error:
             raise CannotRun(str(error)) from None
+        self._operations = settings.operations
+        self.checks = endpoint_checks(
+            self.contract, self._operations or tuple(self.contract.operations)
+        )
         self._names: dict[str, str] = {}
         self._request_ids: set[str] = set()
         self._started: set[tuple[str, str]] = set()
         self._reached = False
         #: How many replies in a row could not be read.
         self.unread = 0
+        self._care = Care(url, budget=settings.budget)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Stop what still runs, and close the connections."""
+        self._stop_all()
         for client in self._clients.values():
             client.close()
 
     def new_names(self) -> None:
-        """Let every placeholder stand for a new name from now on."""
+        """Let every placeholder stand for a new name from now on; what had one is stopped."""
+        self._stop_all()
         self._names = {}
 
     def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -101,7 +114,13 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             self._expect_sendable(saved.scenario)
         except records.RecordError as error:
             raise CannotRun(f"not a case of an endpoint:\n{error}") from None
-        found = self._observe("documented", saved.scenario)
+        if self._care.live and not self.settings.live:
+            plan = plan_lines({"replay": [saved.scenario]}, {}, self._starts)
+            raise refusal(self._url, plan, budget=self.settings.budget)
+        try:
+            found = self._observe("documented", saved.scenario)
+        finally:
+            self._stop_all()
         return tuple(finding for finding in found if finding.clause == saved.clause)
 
     def _expect_sendable(self, scenario: Scenario) -> None:
@@ -123,6 +142,9 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             return value
         if value.startswith("@upper:"):
             return self._fill_in(f"@{value.removeprefix('@upper:')}").upper()
+        if value.startswith("@url:"):
+            _, name, url = value.split(":", 2)
+            return url.replace("://", f"://{self._fill_in(f'@at:{name}')}.", 1)
         if value not in self._names:
             self._names[value] = self.unique(value[1:].partition(":")[0])
         return self._names[value]
@@ -146,19 +168,22 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             return changed(sent, named, self.contract)
 
         client = self._clients[step.signature]
-        return client.prepare(self.contract.service.action, pairs, envelope=envelope)
+        return client.prepare(step.operation, pairs, envelope=envelope)
 
     def _redact(self, text: str) -> str:
         return redact_all(text, self._credentials)
 
     def _send(self, step: Step, request: Request) -> ReadReply | TransportError:
+        new = self._sending(step, 1)
         try:
             response = self._clients[step.signature].exchange(request)
         except TransportError as error:
             return self._note_failure(error)
         self._reached = True
         self.unread = 0
-        return read(response, self.contract)
+        answer = read(response, self.contract.operation(step.operation))
+        self._note_task(step, [answer], new=new)
+        return answer
 
     def _note_failure(self, error: TransportError) -> TransportError:
         """Return what came in place of a reply.
@@ -177,6 +202,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     def _observe(self, phase: Phase, scenario: Scenario) -> list[Finding]:
         self.new_names()
+        if not self._affords(phase, scenario):
+            return []
         if scenario.race:
             return self._run_race(phase, scenario)
         found: list[Finding] = []
@@ -195,6 +222,14 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         existed = key in self._started
         answer = self._send(step, request)
         return self._judge_step(phase, scenario, request, answer, existed=existed)
+
+    def _follow(self, step: Step) -> None:
+        """Keep account of the tasks that exist."""
+        effect = self.contract.operation(step.operation).in_view.effect
+        if effect == "start":
+            self._started.add(self._key(step))
+        elif effect == "stop":
+            self._started.discard(self._key(step))
 
     def _key(self, step: Step) -> tuple[str, str]:
         named = {name: self._fill_in(value) for name, value in step.pairs}
@@ -222,7 +257,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             answer=answer,
             failure=failure,
             request=request,
-            contract=self.contract,
+            contract=self.contract.operation(step.operation),
             request_id_repeated=request_id in self._request_ids,
             existed=existed,
             winners=winners,
@@ -232,11 +267,12 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         if request_id is not None:
             self._request_ids.add(request_id)
         if answer is None or answer.code is None:  # what was not answered may have been done
-            self._started.add(self._key(step))
+            self._follow(step)
         return self._judge(
             phase,
             observation,
             scenario=scenario.name,
+            operation=step.operation,
             exchanges=lambda: (
                 exchange_text(
                     request,
@@ -255,9 +291,13 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             step = scenario.steps[-1]
             requests = [self._prepare(step) for _ in range(RACERS)]
             client = self._clients[step.signature]
+            new = self._sending(step, RACERS)
             responses = race(client.endpoint, requests, self.settings, client.max_reply)
-            answers = [read(r, self.contract) for r in responses if isinstance(r, Response)]
+            view = self.contract.operation(step.operation)
+            answers = [read(r, view) for r in responses if isinstance(r, Response)]
             failures = [r for r in responses if isinstance(r, TransportError)]
+            if not failures:
+                self._note_task(step, answers, new=new)
             unread = next((r for r in failures if isinstance(r, _UNREAD)), None)
             if answers:
                 self.unread = 0
@@ -280,10 +320,148 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             )
         return found
 
+    # --------------------------------------------------------------------------- a live endpoint
+
+    def expect_allowed(self) -> None:
+        """Raise CannotRun for an endpoint that is not this machine, unless it may be called."""
+        if self._care.live and not self.settings.live:
+            raise refusal(self._url, self.plan(), budget=self.settings.budget)
+
+    def plan(self) -> tuple[str, ...]:
+        """Return which calls a run makes, in words, of all operations that there may be."""
+        from pytest_rtcmpu.checks.hunt import STEPS
+        from pytest_rtcmpu.checks.machines import machines
+
+        phases, examples = self.settings.phases, self.settings.max_examples
+        planned: dict[str, Iterable[Scenario]] = dict(self._planned())
+        drawn = {"fuzz": examples, "stateful": machines(examples) * STEPS}
+        drawn = {phase: number for phase, number in drawn.items() if phase in phases}
+        return plan_lines(planned, drawn, self._starts)
+
+    def dry_run(self) -> Iterator[str]:
+        """Yield each call of the phases with fixed cases, in a line; nothing is sent."""
+        for phase, scenarios in self._planned():
+            for scenario in scenarios:
+                self.new_names()
+                for step in scenario.steps:
+                    pairs = ((n, self._fill_in(v)) for n, v in (*step.pairs, *step.also))
+                    times = f", {ROUNDS * RACERS} times" if scenario.race else ""
+                    said = " ".join(f"{name}={value}" for name, value in pairs)
+                    yield f"{phase}, {scenario.name}{times}: {step.operation} {said}"
+
+    def _planned(self) -> Iterator[tuple[str, Iterable[Scenario]]]:
+        """Yield the scenarios of each phase that has fixed ones, of all that may be sent."""
+        phases = self.settings.phases
+        if "documented" in phases or "fuzz" in phases:
+            probes = [single(step.operation, step) for step in self._probes()]
+            yield from [("which operations it has", probes)] if probes else ()
+        if "documented" in phases:
+            all_of_it = documented(self.contract, self._operations)
+            yield "documented", self._selected(all_of_it)
+        if "pairwise" in phases:
+            yield "pairwise", self._selected(pairwise(self.contract))
+
+    def _starts(self, step: Step) -> bool:
+        return self.contract.operation(step.operation).in_view.effect == "start"
+
+    def _affords(self, phase: Phase, scenario: Scenario) -> bool:
+        """Whether the budget suffices for a case; where not, it is not run and not judged."""
+        calls, starts = cost(scenario, self._starts)
+        if self._care.affords(calls.total(), starts):
+            return True
+        why = f"the budget of {self._care.budget} calls was used up"
+        if not any(note.startswith(why) for note in self.notes):
+            self.notes.append(f"{why} in {phase} at {scenario.name!r}; nothing more was run")
+        self._leave_out(phase, scenario, f"this case was not run, for {why}")
+        return False
+
+    def _sending(self, step: Step, calls: int) -> bool:
+        """Note calls that are about to be made; return whether they may start a new task."""
+        return self._care.sending(calls, self._key(step) if self._starts(step) else None)
+
+    def _note_task(self, step: Step, answers: Iterable[ReadReply], *, new: bool) -> None:
+        """Note whether the task of a step that was answered can run."""
+        answers = list(answers)
+        refused = all(a.code is not None and a.response.status // 100 == 4 for a in answers)
+        effect = self.contract.operation(step.operation).in_view.effect
+        stopped = effect == "stop" and any(answer.success for answer in answers)
+        if (new and refused) or stopped:
+            self._care.over(self._key(step))
+
+    def _stop_all(self) -> None:
+        """Stop every task of a live endpoint that was started here."""
+        told = len(self._care.left)
+        try:
+            self._care.stop_all(self._stop)
+        finally:
+            self.notes += self._care.told()[told:]
+
+    def _stop(self, task: Task) -> str:
+        """Stop a task; return why it could not be stopped, nothing where it could."""
+        named = (n for n, each in self.contract.operations.items() if each.effect == "stop")
+        name = next(named, None)
+        if name is None:
+            return f"edition {self.contract.edition} has no operation that stops a task"
+        view = self.contract.operation(name)
+        app_id, task_id = task
+        pairs = to_pairs(cases.plain(view, AppId=app_id, TaskId=task_id), view)
+        client = self._clients["1.0"]
+        try:
+            answer = read(client.exchange(client.prepare(name, pairs)), view)
+        except TransportError as error:
+            return self._redact(f"{DEAF}: {error}")
+        return "" if answer.success else self._redact(answer.shown())
+
     # --------------------------------------------------------------------------------- the phases
 
+    def _run_phase(self, phase: Phase) -> None:
+        self.expect_allowed()
+        if self._care.live and not self._care.used:
+            self.notes.append(f"not this machine: {'; '.join(self.plan())}")
+        try:
+            super()._run_phase(phase)
+        finally:
+            self._stop_all()
+
+    @cached_property
+    def operations(self) -> tuple[str, ...]:
+        """The operations that the endpoint is checked on.
+
+        Where nobody has named them, they are StartMPUTask and those that the endpoint shows to know
+        when it is asked: a mock of one operation breaks no clause of another.
+        """
+        if self._operations:
+            return self._operations
+        known = [step.operation for step in self._probes() if self._knows(step)]
+        return (self.contract.action, *known)
+
+    def _probes(self) -> Iterator[Step]:
+        """Yield a plain request of each operation that the endpoint may not have."""
+        for operation in self.contract.operations:
+            if operation != self.contract.action and not self._operations:
+                view = self.contract.operation(operation)
+                pairs = fresh_pairs(to_pairs(plain(view), view), view)
+                yield Step(pairs=pairs, operation=operation)
+
+    def _knows(self, step: Step) -> bool:
+        """Whether the endpoint answers a plain request of an operation as the operation would."""
+        view = self.contract.operation(step.operation)
+        self.new_names()
+        if not self._care.affords(1, int(self._starts(step))):
+            return False
+        answer = self._send(step, self._prepare(step))
+        if isinstance(answer, TransportError):
+            return False
+        own = {row.code for row in view.in_view.errors}
+        fields = {each.name for each in view.in_view.reply}
+        if answer.success:
+            return fields <= set(answer.fields)
+        return answer.code in own
+
     def _scenarios(self, phase: Phase) -> Iterable[Scenario]:
-        return documented(self.contract) if phase == "documented" else pairwise(self.contract)
+        if phase == "documented":
+            return documented(self.contract, self.operations)
+        return pairwise(self.contract)
 
     def _about(self, scenario: Scenario) -> Collection[str]:
         return scenario.about
@@ -295,7 +473,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
         @seed(self.settings.seed)
         @make_settings(self.settings.max_examples)
-        @given(step=step_strategy(self.contract))
+        @given(step=step_strategy(self.contract, self.operations))
         def run(step: Step) -> None:
             self._step("fuzz", None)
             scenario = Scenario(name="fuzz", steps=(step,))
@@ -305,7 +483,10 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     def hit_stateful(self, steps: tuple[Step, ...]) -> None:
         """Run the last of these steps and tell Hypothesis what broke."""
-        found = self._run_step("stateful", Scenario(name="stateful", steps=steps))
+        scenario = Scenario(name="stateful", steps=steps)
+        if not self._affords("stateful", replace(scenario, steps=steps[-1:])):
+            return
+        found = self._run_step("stateful", scenario)
         self._step("stateful", None)
         self._hit("stateful", found)
 

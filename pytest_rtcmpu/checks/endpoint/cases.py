@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.endpoint.cases_of_envelopes import orders, wrong
+from pytest_rtcmpu.checks.endpoint.cases_of_operations import of_operation
 from pytest_rtcmpu.checks.endpoint.cases_of_state import existence, nonces
 from pytest_rtcmpu.checks.endpoint.scenarios import (
     Expect,
@@ -20,8 +21,19 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
 from pytest_rtcmpu.contract import Contract
 
 
-def documented(contract: Contract) -> Iterator[Scenario]:
-    """Yield the fixed cases: every row of every table, accepted and refused."""
+def documented(contract: Contract, operations: Collection[str] = ()) -> Iterator[Scenario]:
+    """Yield the fixed cases: every row of every table, accepted and refused.
+
+    Args:
+        operations: those that the endpoint has; all of the edition's unless given.
+    """
+    yield from _documented_starts(contract, operations or contract.operations)
+    for name in operations or contract.operations:
+        if name != contract.action:
+            yield from of_operation(contract, contract.operation(name))
+
+
+def _documented_starts(contract: Contract, operations: Collection[str]) -> Iterator[Scenario]:
     yield from _valid(contract)
     yield from _modes(contract)
     yield from _v3_forms(contract)
@@ -30,38 +42,47 @@ def documented(contract: Contract) -> Iterator[Scenario]:
     yield from _refusals(contract)
     yield from wrong(contract)
     yield from orders(contract)
-    yield from existence(contract)
+    yield from existence(contract, operations)
     yield from nonces(contract)
 
 
 def _valid(contract: Contract) -> Iterator[Scenario]:
     for name, clause, params in cases.valid(contract):
-        yield single(name, Step(pairs=fresh(params), expect=Expect(clause=clause)))
+        yield single(
+            name, Step(pairs=fresh(params, contract), expect=Expect.accepted(contract, clause))
+        )
     two = cases.plain(contract, UserPanes=cases.panes(contract, 2))
     for base in contract.parameter("UserPanes").bases:
-        expect = Expect(clause="repeat-list.user-panes.from-0-or-1")
-        step = Step(pairs=fresh(two, panes_from=base), expect=expect)
+        expect = Expect(clause=contract.rule("UserPanes", "base").id)
+        step = Step(pairs=fresh(two, contract, panes_from=base), expect=expect)
         yield single(f"UserPanes from {base}", step)
-    expect = Expect(clause="repeat-list.layout-ids.from-1")
-    yield single("LayoutIds from 1", Step(pairs=fresh(two), expect=expect))
-    plain = fresh(cases.plain(contract))
+    expect = Expect(clause=_starts_at_1(contract))
+    yield single("LayoutIds from 1", Step(pairs=fresh(two, contract), expect=expect))
+    plain = fresh(cases.plain(contract), contract)
     for name in contract.parameter("TaskId").aliases:
         renamed = tuple((name if n == "TaskId" else n, v) for n, v in plain)
         yield single(name, Step(pairs=renamed, expect=Expect(clause="task-id.name")))
     for text in cases.ODD_TEXTS:
         items = [cases.pane(contract, 0, text)]
-        pairs = fresh(cases.plain(contract, UserPanes=items))
+        pairs = fresh(cases.plain(contract, UserPanes=items), contract)
         for signature in ("1.0", "v3"):
             expect = Expect(clause="signature.encoding")
             step = Step(pairs=pairs, signature=signature, expect=expect)
             yield single(f"UserId={text}, signature {signature}", step)
 
 
+def _starts_at_1(contract: Contract) -> str:
+    """The clause about where LayoutIds starts: the client's own, where there is one."""
+    own = "repeat-list.layout-ids.from-1"
+    ids = {clause.id for clause in contract.clauses}
+    return own if own in ids else contract.rule("LayoutIds", "base").id
+
+
 def _modes(contract: Contract) -> Iterator[Scenario]:
     """Both signatures, GET and POST, query and form, JSON, XML and the default."""
-    plain = fresh(cases.plain(contract, UserPanes=cases.panes(contract, 2)))
+    plain = fresh(cases.plain(contract, UserPanes=cases.panes(contract, 2)), contract)
     odd = [cases.pane(contract, 0, f"u {cases.ODD_CHARACTERS}中")]
-    odd_pairs = fresh(cases.plain(contract, UserPanes=odd))
+    odd_pairs = fresh(cases.plain(contract, UserPanes=odd), contract)
     verifies = {"1.0": "signature.1-0.verifies", "v3": "signature.v3.verifies"}
     transports = (
         ("GET", False, "request.method.get"),
@@ -134,7 +155,7 @@ _V3_UNSIGNED: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 
 def _v3_forms(contract: Contract) -> Iterator[Scenario]:
-    plain = fresh(cases.plain(contract))
+    plain = fresh(cases.plain(contract), contract)
     about = "signature.v3.signed-headers"
     for method, changes in _V3_UNSIGNED:
         step = Step(
@@ -149,7 +170,7 @@ def _v3_forms(contract: Contract) -> Iterator[Scenario]:
 
 def _v3_types(contract: Contract) -> Iterator[Scenario]:
     """A Content-Type that nobody signed is accepted; one that was signed and changed is not."""
-    step = Step(pairs=fresh(cases.plain(contract)), signature="v3")
+    step = Step(pairs=fresh(cases.plain(contract), contract), signature="v3")
     accepted = Expect(clause="signature.v3.content-type.unsigned")
     form = replace(step, method="POST", envelope={"unsigned": ["content-type"]}, expect=accepted)
     yield single("a form, its Content-Type not signed", form)
@@ -160,7 +181,7 @@ def _v3_types(contract: Contract) -> Iterator[Scenario]:
 
 def _tokens(contract: Contract) -> Iterator[Scenario]:
     """A SecurityToken is signed over; what it is good for is the endpoint's business."""
-    plain = fresh(cases.plain(contract))
+    plain = fresh(cases.plain(contract), contract)
     token = {"security_token": "t0ken/Of+The=Check*1a2b"}
     about = "security-token.signed"
     for signature in ("1.0", "v3"):
@@ -177,16 +198,18 @@ def _tokens(contract: Contract) -> Iterator[Scenario]:
 def _refusals(contract: Contract) -> Iterator[Scenario]:
     for name, clause, broken in cases.breaches(contract):
         refused = Expect.refused(contract, clause)
-        step = Step(pairs=fresh_pairs(broken), expect=refused)
+        step = Step(pairs=fresh_pairs(broken, contract), expect=refused)
         again = Step(
-            pairs=fresh(cases.plain(contract)),
+            pairs=fresh(cases.plain(contract), contract),
             expect=Expect(clause="request.refused.changes-nothing"),
         )
         # A refused request reserves no TaskId: the same one, put right, is accepted.
         yield Scenario(name=name, steps=(step, again))
     for text in ("1.0", "0x1"):
-        pairs = fresh(cases.plain(contract, MediaEncode=text))
-        expect = Expect.refused(contract, "media-encode.integer", about="request.integer.form")
+        pairs = fresh(cases.plain(contract, MediaEncode=text), contract)
+        expect = Expect.refused(
+            contract, contract.rule("MediaEncode", "integer").id, about="request.integer.form"
+        )
         yield single(f"MediaEncode={text}", Step(pairs=pairs, expect=expect))
 
 
@@ -204,11 +227,11 @@ def pairwise(contract: Contract) -> Iterator[Scenario]:
     """Yield a case for each row of the covering array, signature and method among its columns."""
     factors = {"signature": ("1.0", "v3"), "method": contract.service.methods}
     for name, params, mode in cases.pairwise(contract, **factors):
-        step = Step(pairs=fresh(params), **cast(Any, mode), expect=about(mode))
+        step = Step(pairs=fresh(params, contract), **cast(Any, mode), expect=about(mode))
         yield single(name, step)
 
 
-def step_strategy(contract: Contract) -> Any:
+def step_strategy(contract: Contract, operations: Collection[str] = ()) -> Any:
     """A strategy of single requests: valid in any way of sending, or with one rule broken."""
     from hypothesis import strategies as st
 
@@ -227,7 +250,7 @@ def step_strategy(contract: Contract) -> Any:
     )
     valid = st.builds(
         lambda task, mode: Step(
-            pairs=fresh_pairs(task.to_wire()), expect=about(mode), **cast(Any, mode)
+            pairs=fresh_pairs(task.to_wire(), contract), expect=about(mode), **cast(Any, mode)
         ),
         strategies.tasks(contract=contract),
         mode,
@@ -235,7 +258,7 @@ def step_strategy(contract: Contract) -> Any:
     # By GET and plainly: another way of sending that is refused would be blamed on the value.
     broken = st.builds(
         lambda violation, signature, reply_format: Step(
-            pairs=fresh_pairs(violation.pairs),
+            pairs=fresh_pairs(violation.pairs, contract),
             signature=signature,
             reply_format=reply_format,
             expect=Expect.refused(contract, violation.clause),
@@ -244,4 +267,29 @@ def step_strategy(contract: Contract) -> Any:
         signature,
         reply_format,
     )
-    return st.one_of(valid, broken)
+    others = [
+        _broken_steps(contract.operation(name), signature, reply_format)
+        for name in operations
+        if name != contract.action
+    ]
+    return st.one_of(valid, broken, *others)
+
+
+def _broken_steps(view: Contract, signature: Any, reply_format: Any) -> Any:
+    """A strategy of requests of another operation with one rule broken."""
+    from hypothesis import strategies as st
+
+    from pytest_rtcmpu import strategies
+
+    return st.builds(
+        lambda violation, signature, reply_format: Step(
+            pairs=fresh_pairs(violation.pairs, view),
+            operation=view.action,
+            signature=signature,
+            reply_format=reply_format,
+            expect=Expect.refused(view, violation.clause),
+        ),
+        strategies.violations(view.action, contract=view),
+        signature,
+        reply_format,
+    )

@@ -13,7 +13,7 @@ from pytest_rtcmpu.strategies.envelope_defects import wrong_envelopes
 
 def wrong(contract: Contract) -> Iterator[Scenario]:
     """Yield what is wrong with the envelope alone."""
-    plain = fresh(cases.plain(contract))
+    plain = fresh(cases.plain(contract), contract)
     then = Expect(clause="request.refused.changes-nothing")
     for clause, row in wrong_envelopes(contract):
         if clause.rule == "unique":
@@ -54,14 +54,14 @@ def wrong(contract: Contract) -> Iterator[Scenario]:
 
 def orders(contract: Contract) -> Iterator[Scenario]:
     """Two things wrong at once: the earlier check answers."""
-    no_task = tuple(p for p in fresh(cases.plain(contract)) if p[0] != "TaskId")
-    wrong = fresh(cases.plain(contract, MediaEncode=2))
+    no_task = tuple(p for p in fresh(cases.plain(contract), contract) if p[0] != "TaskId")
+    wrong = fresh(cases.plain(contract, MediaEncode=2), contract)
     both = tuple(("MediaEncode", "2") if n == "MediaEncode" else (n, v) for n, v in no_task)
-    colour = fresh(cases.plain(contract, MediaEncode=2, BackgroundColor=-1))
+    colour = fresh(cases.plain(contract, MediaEncode=2, BackgroundColor=-1), contract)
     # The first parameters empty, in the table's order, so that the first of them answers.
     nothing = tuple(
         (n, "") if n in ("AppId", "ChannelId", "StreamURL") else (n, v)
-        for n, v in fresh(cases.plain(contract))
+        for n, v in fresh(cases.plain(contract), contract)
     )
     cases_of_order: tuple[tuple[str, Pairs, Mapping[str, Any], str | None], ...] = (
         ("request.method.supported", wrong, {"method": "PUT"}, "YAML"),
@@ -83,7 +83,7 @@ def orders(contract: Contract) -> Iterator[Scenario]:
         expect = Expect.refused(contract, clause, about="order.of-checks")
         step = Step(pairs=pairs, envelope=changes, reply_format=reply_format, expect=expect)
         yield single(f"{clause} comes first", step)
-    plain = fresh(cases.plain(contract))
+    plain = fresh(cases.plain(contract), contract)
     again = Expect.refused(contract, "media-encode.enum", about="order.of-checks")
     steps = (Step(pairs=plain), Step(pairs=wrong, expect=again))
     yield Scenario(name="values come before the task's existence", steps=steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from pytest_rtcmpu.checks.bench import Check
@@ -25,13 +26,14 @@ from pytest_rtcmpu.checks.endpoint.judges import (
     request_id_form,
     request_id_fresh,
     request_id_present,
+    status_is_a_number,
     success_is_200,
     success_without_code,
 )
 from pytest_rtcmpu.checks.endpoint.scenarios import Observation
-from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract import Clause, Contract
 
-_TABLE, _GATEWAY = frozenset({"StartMPUTask"}), frozenset({"gateway"})
+_GATEWAY = "gateway"
 
 #: The clauses about what every reply is. Every other is about what must answer a certain request.
 _OWN: tuple[Check[Observation], ...] = (
@@ -62,9 +64,12 @@ _OWN: tuple[Check[Observation], ...] = (
     Check(clause="error.task-existed.http-200", judge=existed_status),
     Check(clause="error.task-existed.only-then", judge=existed_only_then),
     Check(clause="error.task-existed.one-winner", judge=one_winner, only_about=True),
-    Check(clause="error.message", judge=documented_message(_TABLE)),
+    Check(clause="error.message", judge=documented_message()),
     Check(clause="error.gateway.message", judge=documented_message(_GATEWAY)),
-    Check(clause="error.http-status", judge=documented_status(_TABLE)),
+    Check(clause="error.http-status", judge=documented_status()),
+    Check(clause="status.error.message", judge=documented_message()),
+    Check(clause="status.error.http-status", judge=documented_status()),
+    Check(clause="status.number", judge=status_is_a_number),
     Check(clause="error.gateway.http-status", judge=documented_status(_GATEWAY)),
 )
 
@@ -74,12 +79,23 @@ _OUT_OF_REACH = ("active", "given", "own")
 
 
 @cache
-def endpoint_checks(contract: Contract) -> tuple[Check[Observation], ...]:
-    """Return the checks of an endpoint: one a clause, in the contract's order."""
+def endpoint_checks(
+    contract: Contract, operations: tuple[str, ...] = ()
+) -> tuple[Check[Observation], ...]:
+    """Return the checks of an endpoint: one a clause, in the contract's order.
+
+    Args:
+        operations: those that the endpoint has; all of the edition's unless given.
+    """
     own = {check.clause: check for check in _OWN}
+    clauses: list[tuple[Clause, str | None]] = [(each, None) for each in contract.shared_clauses]
+    for name in operations or tuple(contract.operations):
+        clauses += [(each, name) for each in contract.operations[name].clauses]
     return tuple(
-        own.get(clause.id)
-        or Check(clause=clause.id, judge=answered_as_expected(clause.id), only_about=True)
-        for clause in contract.clauses
+        replace(own[clause.id], operation=name)
+        if clause.id in own
+        # What a step is about it says itself: a start may be about what a stop has done before.
+        else Check(clause=clause.id, judge=answered_as_expected(clause.id), only_about=True)
+        for clause, name in clauses
         if "endpoint" in clause.subjects and clause.rule not in _OUT_OF_REACH
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from pytest_rtcmpu import wire
+from pytest_rtcmpu import rules, wire
 from pytest_rtcmpu.checks.bench import Breach, Judgement, NotJudged
 from pytest_rtcmpu.checks.endpoint.scenarios import Judge, Observation, ReadReply, Step
 from pytest_rtcmpu.checks.nearest import absent
@@ -44,8 +44,33 @@ def answered_as_expected(clause: str) -> Judge:
 
 def _judge_acceptance(o: Observation) -> list[Breach]:
     if o.answer is not None and o.answer.success:
+        wanted = o.step.expect.statuses
+        status = _status(o.answer)
+        if wanted and status is not None and status not in wanted:
+            expected = f"Status {' or '.join(map(str, wanted))}"
+            return [Breach(expected=expected, got=f"Status {status}")]
         return []
     return [Breach(expected="success: HTTP 2xx, a RequestId and no Code of a failure", got=o.got)]
+
+
+def _status(answer: ReadReply) -> int | None:
+    """The Status of a reply; what is no Integer is for a clause of its own."""
+    return rules.integer(str(answer.fields.get("Status")))
+
+
+def status_is_a_number(o: Observation) -> Iterable[Breach] | None:
+    """Status is an Integer of the table, in JSON a number."""
+    answer = o.answer
+    if answer is None or not answer.success:
+        return None
+    # facts: "Status is Integer: JSON "Status":0 (a number)"
+    value = answer.fields.get("Status")
+    is_number = type(value) is int or (answer.syntax == "XML" and rules.is_integer(str(value)))
+    known = [row.value for each in o.contract.in_view.reply for row in each.values]
+    if is_number and _status(answer) in known:
+        return []
+    expected = f"Status, a number of {', '.join(map(str, known))}"
+    return [Breach(expected=expected, got=f"Status {value!r}" if value is not None else o.got)]
 
 
 def _right_code(o: Observation) -> list[Breach]:
@@ -63,12 +88,12 @@ def _row(o: Observation) -> ErrorRow | None:
     return next((r for r in rows if r.http_status == status), rows[0] if rows else None)
 
 
-def documented_status(tables: frozenset[str]) -> Judge:
-    """The HTTP status is that of the Code's documented row."""
+def documented_status(table: str = "") -> Judge:
+    """The HTTP status is that of the Code's row in a table, the operation's own unless given."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
         row = _row(o)
-        if row is None or row.table not in tables or o.answer is None:
+        if row is None or row.table != (table or o.contract.action) or o.answer is None:
             return None
         if o.answer.response.status == row.http_status:
             return []
@@ -77,12 +102,12 @@ def documented_status(tables: frozenset[str]) -> Judge:
     return judge
 
 
-def documented_message(tables: frozenset[str]) -> Judge:
-    """The Message is that of the Code's documented row."""
+def documented_message(table: str = "") -> Judge:
+    """The Message is that of the Code's row in a table, the operation's own unless given."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
         row = _row(o)
-        if row is None or row.table not in tables or o.answer is None:
+        if row is None or row.table != (table or o.contract.action) or o.answer is None:
             return None
         message = str(o.answer.fields.get("Message"))
         suffix = o.contract.service.string_to_sign_suffix
@@ -169,7 +194,7 @@ def _shape(o: Observation, answer: ReadReply) -> list[Breach]:
     failure = re.search(rb"<Error[\s>]", answer.body) is not None
     if failure == (answer.code is not None):
         return []
-    root = "Error" if answer.code is not None else f"{o.contract.service.action}Response"
+    root = "Error" if answer.code is not None else f"{o.contract.action}Response"
     return [Breach(expected=f"<{root}>", got=_excerpt(answer))]
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.endpoint.scenarios import Expect, Step
+from pytest_rtcmpu.checks.endpoint.scenarios import Expect, Step, fresh_pairs
 from pytest_rtcmpu.checks.machines import APPS, TASKS, run_machine
+from pytest_rtcmpu.contract import Contract
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
@@ -22,12 +23,13 @@ def endpoint_machine(bench: EndpointBench) -> None:
     breaches = list(cases.breaches(contract))
 
     class EndpointMachine(RuleBasedStateMachine):
-        """The model: which (AppId, TaskId) exist, and which nonces are used up."""
+        """The model: which (AppId, TaskId) exist, which ended, and which nonces are used up."""
 
         def __init__(self) -> None:
             super().__init__()
             self.steps: list[Step] = []
             self.existing: set[tuple[str, str]] = set()
+            self.ended: set[tuple[str, str]] = set()
             self.nonces = 0
             self.used: set[int] = set()
             bench.new_names()
@@ -37,6 +39,16 @@ def endpoint_machine(bench: EndpointBench) -> None:
             bench.hit_stateful(tuple(self.steps))
             # What the endpoint made of it nobody knows, and the model neither.
             assume(not bench.unread)
+
+        def of_start(self, app: str, task: str) -> Expect:
+            """What must answer a start that keeps every rule."""
+            if (app, task) in self.existing:
+                return Expect.refused(contract, contract.rule("TaskId", "exists").id)
+            return Expect(clause="stop.restart") if (app, task) in self.ended else Expect()
+
+        def begin(self, app: str, task: str) -> None:
+            self.existing.add((app, task))
+            self.ended.discard((app, task))
 
         def nonce(self) -> str:
             self.nonces += 1
@@ -48,13 +60,12 @@ def endpoint_machine(bench: EndpointBench) -> None:
             signature=st.sampled_from(("1.0", "v3")),
         )
         def start(self, app: str, task: str, signature: str) -> None:
-            exists = (app, task) in self.existing
-            expect = Expect.refused(contract, "error.task-existed") if exists else Expect()
-            self.existing.add((app, task))
+            expect = self.of_start(app, task)
+            self.begin(app, task)
             self.used.add(self.nonces + 1)
             self.observe(
                 Step(
-                    pairs=_name(cases.plain(contract), app, task),
+                    pairs=_name(contract, app, task, self.nonces),
                     signature=signature,
                     envelope={"nonce": self.nonce()},
                     expect=expect,
@@ -83,7 +94,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
             """A bad signature uses no nonce up, and starts nothing."""
             self.observe(
                 Step(
-                    pairs=_name(cases.plain(contract), app, task),
+                    pairs=_name(contract, app, task, self.nonces),
                     envelope={"nonce": self.nonce(), "tamper": "first"},
                     expect=Expect.refused(contract, "signature.mismatch"),
                 )
@@ -100,21 +111,62 @@ def endpoint_machine(bench: EndpointBench) -> None:
             else:
                 exists = (app, task) in self.existing
                 expect = (
-                    Expect.refused(contract, "error.task-existed")
-                    if exists
-                    else Expect(clause="nonce.after-signature")
+                    self.of_start(app, task) if exists else Expect(clause="nonce.after-signature")
                 )
-                self.existing.add((app, task))
+                self.begin(app, task)
                 self.used.add(number)
             self.observe(
                 Step(
-                    pairs=_name(cases.plain(contract), app, task),
+                    pairs=_name(contract, app, task, self.nonces),
                     envelope={"nonce": f"@nonce:{number}"},
                     expect=expect,
                 )
             )
 
-    run_machine(EndpointMachine, bench)
+    class WholeLife(EndpointMachine):
+        """Tasks are watched and stopped too."""
+
+        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
+        def stop(self, app: str, task: str) -> None:
+            """Stop a task that exists; what answers for another one nobody says."""
+            if stopping is not None and (app, task) in self.existing:
+                self.existing.discard((app, task))
+                self.ended.add((app, task))
+                self.ask(stopping, app, task, Expect(clause=stopping.rule(None, "accepted").id))
+
+        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
+        def watch(self, app: str, task: str) -> None:
+            """A task has the status of what was done to it, and none before."""
+            if watching is None:
+                return
+            expect = Expect.refused(watching, watching.rule("TaskId", "exists").id)
+            if (app, task) in self.existing:
+                expect = Expect(clause="status.after-start", statuses=(0, 1, 2))
+            elif (app, task) in self.ended:
+                expect = Expect(clause="status.after-stop", statuses=(3,))
+            self.ask(watching, app, task, expect)
+
+        def ask(self, view: Contract, app: str, task: str, expect: Expect) -> None:
+            params = {**cases.plain(view), "AppId": f"@app:{app}"}
+            pairs = fresh_pairs(cases.to_pairs(params, view), view, f"@task:{task}")
+            self.used.add(self.nonces + 1)
+            self.observe(
+                Step(
+                    pairs=pairs,
+                    operation=view.action,
+                    envelope={"nonce": self.nonce()},
+                    expect=expect,
+                )
+            )
+
+    stopping, watching = (_of_effect(bench, effect) for effect in ("stop", "status"))
+    run_machine(WholeLife if stopping or watching else EndpointMachine, bench)
+
+
+def _of_effect(bench: EndpointBench, effect: str) -> Contract | None:
+    """The operation of that effect, where the endpoint has it."""
+    views = (bench.contract.operation(name) for name in bench.operations)
+    return next((view for view in views if view.in_view.effect == effect), None)
 
 
 def _rename(name: str, value: str, app: str, task: str) -> str:
@@ -124,6 +176,8 @@ def _rename(name: str, value: str, app: str, task: str) -> str:
     return {"AppId": f"@app:{app}", "TaskId": f"@task:{task}"}.get(name, value)
 
 
-def _name(params: dict[str, Any], app: str, task: str) -> tuple[tuple[str, str], ...]:
-    named = {**params, "AppId": f"@app:{app}", "TaskId": f"@task:{task}"}
-    return tuple(cases.to_pairs(named))
+def _name(contract: Contract, app: str, task: str, count: int) -> tuple[tuple[str, str], ...]:
+    named = {**cases.plain(contract), "AppId": f"@app:{app}"}
+    pairs = cases.to_pairs(named, contract)
+    # Each start has an address of its own: one that a task has left rests for a while.
+    return fresh_pairs(pairs, contract, f"@task:{task}", url=f"{count}")

@@ -14,6 +14,7 @@ from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import Judgement
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import UnreadableReply
+from pytest_rtcmpu.rules.values import is_plain_string
 from pytest_rtcmpu.values.messages import Request, Response
 
 Pairs = tuple[tuple[str, str], ...]
@@ -25,11 +26,19 @@ class Expect:
 
     clause: what the step is about; a breach of acceptance or of refusal is a breach of this.
     code_clause: the clause about the Code, where that is another one.
+    statuses: what a task's status must be; nothing where that is open.
     """
 
     clause: str = "request.accepted"
     codes: tuple[str, ...] = ()
     code_clause: str = ""
+    statuses: tuple[int, ...] = ()
+
+    @classmethod
+    def accepted(cls, contract: Contract, clause_id: str) -> Expect:
+        """Return a success for a clause; one that is a client's alone is about being accepted."""
+        own = "endpoint" in contract.clause(clause_id).subjects
+        return cls(clause=clause_id if own else contract.rule(None, "accepted").id)
 
     @classmethod
     def refused(cls, contract: Contract, clause_id: str, *, about: str = "") -> Expect:
@@ -52,6 +61,7 @@ class Step:
     """
 
     pairs: Pairs
+    operation: str = "StartMPUTask"
     signature: str = "1.0"
     method: str = "GET"
     in_query: bool = False
@@ -172,7 +182,7 @@ def read(response: Response, contract: Contract) -> ReadReply:
     syntax = cast(Any, "XML" if start == b"<" else "JSON" if start in (b"{", b"[") else "")
     answer = ReadReply(response=response, syntax=syntax, fields={}, body=body)
     try:
-        return replace(answer, fields=wire.decode_reply(body, action=contract.service.action))
+        return replace(answer, fields=wire.decode_reply(body, action=contract.action))
     except UnreadableReply as error:
         # S1's own example ends so: a clause of its own → reply.trailing-comma
         without_comma = _TRAILING_COMMA.sub(rb"\1", body)
@@ -202,15 +212,55 @@ def _decompress(response: Response) -> bytes:
 MODES = tuple((signature, method) for signature in ("1.0", "v3") for method in ("GET", "POST"))
 
 
-def fresh(params: Mapping[str, Any], *, panes_from: int = 0) -> Pairs:
+def fresh(params: Mapping[str, Any], contract: Contract, *, panes_from: int | None = None) -> Pairs:
     """Parameters as pairs, with a TaskId that no run used before."""
-    pairs = cases.to_pairs(params, panes_from=panes_from)
-    return fresh_pairs(pairs)
+    return fresh_pairs(cases.to_pairs(params, contract, panes_from=panes_from), contract)
 
 
-def fresh_pairs(pairs: Iterable[tuple[str, str]]) -> Pairs:
-    """Pairs with a TaskId that no run used before."""
-    return tuple((n, "@task:1" if n == "TaskId" and v else v) for n, v in pairs)
+def fresh_pairs(
+    pairs: Iterable[tuple[str, str]],
+    contract: Contract,
+    task: str = "@task:1",
+    *,
+    url: str = "1",
+) -> Pairs:
+    """Pairs with a TaskId that no run used before, and with what no two tasks may share.
+
+    Args:
+        task: the placeholder of the TaskId.
+        url: a name for the addresses: those of one name are the same.
+    """
+    exclusive = {p.name for p in contract.parameters if p.rest_seconds is not None}
+    named = contract.parameters_by_wire_name
+    found = []
+    for name, value in pairs:
+        # What is wrong in itself stays as it is: with another text it would be right.
+        if name == "TaskId" and is_plain_string(named[name], value):
+            value = task
+        elif name in exclusive and _HAS_HOST.match(value):
+            value = f"{_URL}{url}:{value}"
+        found.append((name, value))
+    return tuple(found)
+
+
+#: ``@url:x:URL`` stands for that URL at a fresh host.
+_URL = "@url:"
+_HAS_HOST = re.compile(r"[^/?#]+://[^/?#:]")
+
+
+def with_task(pairs: Pairs, task: str, *, url: str = "") -> Pairs:
+    """Fresh pairs of another task, by its placeholder, and with an address of its own."""
+    url = url or task.replace(":", "-")
+    return tuple((name, task if name == "TaskId" else _at(value, url)) for name, value in pairs)
+
+
+def at_address(pairs: Pairs, url: str) -> Pairs:
+    """Fresh pairs of the same task with another address."""
+    return tuple((name, _at(value, url)) for name, value in pairs)
+
+
+def _at(value: str, url: str) -> str:
+    return f"{_URL}{url}:{value.split(':', 2)[2]}" if value.startswith(_URL) else value
 
 
 def single(name: str, step: Step) -> Scenario:

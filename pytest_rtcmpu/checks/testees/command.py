@@ -79,14 +79,20 @@ class CommandTestee:
         self._given: set[Credentials] = set()
 
     def start(
-        self, params: Mapping[str, Any], *, endpoint: str, credentials: Credentials, timeout: float
+        self,
+        params: Mapping[str, Any],
+        *,
+        endpoint: str,
+        credentials: Credentials,
+        timeout: float,
+        operation: str | None = None,
     ) -> Outcome:
         """Ask the process once. One that breaks is killed, and the next start gets a new one."""
         self._given.add(credentials)
         patience = timeout + self._grace + (0.0 if self._process else self._startup)
         process = self._process = self._process or self._spawn()
         self._last_id += 1
-        question = _question(self._last_id, params, endpoint, credentials, timeout)
+        question = _question(self._last_id, params, endpoint, credentials, timeout, operation)
         began = time.monotonic()
         answer = process.ask(question, patience)
         seconds = time.monotonic() - began
@@ -254,6 +260,7 @@ def serve_testee(
                 given["access_key_id"], given["access_key_secret"], given["security_token"]
             ),
             question["timeout"],
+            question.get("operation"),
         )
         answers.write(json.dumps(_answer(question["id"], outcome)) + "\n")
         answers.flush()
@@ -261,7 +268,8 @@ def serve_testee(
 
 def _answer(number: object, outcome: Outcome) -> dict[str, object]:
     if outcome.kind == "request_id":
-        return {"id": number, "request_id": outcome.request_id}
+        status = {} if outcome.status is None else {"status": outcome.status}
+        return {"id": number, "request_id": outcome.request_id, **status}
     if outcome.kind == "error":
         names = ("code", "message", "http_status", "request_id")
         return {"id": number, "error": {name: getattr(outcome, name) for name in names}}
@@ -275,6 +283,7 @@ def _question(
     endpoint: str,
     credentials: Credentials,
     timeout: float,
+    operation: str | None,
 ) -> bytes:
     question = {
         "id": number,
@@ -283,6 +292,8 @@ def _question(
         "timeout": timeout,
         "params": dict(params),
     }
+    if operation is not None:
+        question["operation"] = operation
     return json.dumps(question).encode("ascii") + b"\n"
 
 
@@ -302,7 +313,10 @@ def _read(line: bytes, number: int) -> Outcome:
     if error is None:
         if not isinstance(request_id, str) or not request_id:
             return _garbage("request_id to be a string with characters", request_id)
-        return Outcome(kind="request_id", request_id=request_id)
+        status = answer.get("status")
+        if status is not None and type(status) is not int:
+            return _garbage("status to be an integer or null", status)
+        return Outcome(kind="request_id", request_id=request_id, status=status)
     if not isinstance(error, dict):
         return _garbage("error to be an object", error)
     for name, kind in _ERROR_FIELDS.items():

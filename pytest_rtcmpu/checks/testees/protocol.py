@@ -8,6 +8,7 @@ client was named is :class:`~pytest_rtcmpu.checks.core.CannotRun`.
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import inspect
 import os
@@ -23,7 +24,7 @@ from weakref import WeakSet
 
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.testees import exits
-from pytest_rtcmpu.contract import load
+from pytest_rtcmpu.contract import editions, load
 from pytest_rtcmpu.mock import openings
 from pytest_rtcmpu.mock.door import sealed
 from pytest_rtcmpu.mock.openings import Opening
@@ -52,6 +53,7 @@ class Outcome:
             tail.
         seconds: how long it took.
         elsewhere: the hosts it called that are not the endpoint, as far as can be seen.
+        status: the Status that GetMPUTaskStatus told it.
     """
 
     kind: Literal["request_id", "error", "garbage", "died", "hung"]
@@ -61,6 +63,7 @@ class Outcome:
     http_status: int | None = None
     seconds: float = 0.0
     elsewhere: tuple[str, ...] = ()
+    status: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,20 @@ class Testee(Protocol):
         ...
 
     def start(
-        self, params: Mapping[str, Any], *, endpoint: str, credentials: Credentials, timeout: float
+        self,
+        params: Mapping[str, Any],
+        *,
+        endpoint: str,
+        credentials: Credentials,
+        timeout: float,
+        operation: str | None = None,
     ) -> Outcome:
-        """Let the client start one task; ``params`` are the documented names."""
+        """Let the client start one task, or do another operation.
+
+        Args:
+            params: the documented names.
+            operation: where it is not StartMPUTask.
+        """
         ...
 
     def close(self) -> None:
@@ -133,6 +147,10 @@ class CallableTestee:
     It returns the RequestId or raises; the Code is the exception's ``code`` or ``error_code``. Each
     call runs in a thread of its own, so that one that never ends stops nothing but itself.
 
+    One that takes ``operation`` too can other operations: all of the edition's, or those that its
+    attribute ``operations`` names. It is given only where it is not StartMPUTask. Of
+    GetMPUTaskStatus it returns ``{"request_id": …, "status": …}``.
+
     Raises:
         CannotRun: for a callable that cannot be called so.
     """
@@ -144,11 +162,18 @@ class CallableTestee:
         self.target = target or str(getattr(function, "__qualname__", function))
         _expect_callable(function, self.target)
         self._function = function
+        self.operations = _operations(function)
         #: Those that are not forgotten: the last one, and those with threads left over.
         self._calls: WeakSet[Opening] = WeakSet()
 
     def start(
-        self, params: Mapping[str, Any], *, endpoint: str, credentials: Credentials, timeout: float
+        self,
+        params: Mapping[str, Any],
+        *,
+        endpoint: str,
+        credentials: Credentials,
+        timeout: float,
+        operation: str | None = None,
     ) -> Outcome:
         """Call it once and wait for ``timeout`` and the grace."""
         answers: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -157,7 +182,9 @@ class CallableTestee:
         def call() -> None:
             try:
                 with exits.refused():
-                    made = called(self._function, given, endpoint, plain(credentials), timeout)
+                    made = called(
+                        self._function, given, endpoint, plain(credentials), timeout, operation
+                    )
                 answers.put(made)
             except BaseException as error:
                 answers.put(Outcome(kind="died", message=_text(error)))
@@ -177,6 +204,12 @@ class CallableTestee:
         outcome = replace(outcome, elsewhere=tuple(elsewhere))
         return finished(outcome, [credentials], seconds=time.monotonic() - began)
 
+    def with_arguments(self, **more: object) -> CallableTestee:
+        """Return the same client, which is given further keyword arguments."""
+        made = CallableTestee(functools.partial(self._function, **more), self.target)
+        made.operations = self.operations
+        return made
+
     def close(self) -> None:
         """Do nothing: a callable holds nothing open."""
 
@@ -192,10 +225,14 @@ def called(
     endpoint: str,
     credentials: PlainCredentials,
     timeout: float,
+    operation: str | None = None,
 ) -> Outcome:
     """Call a client here and now. What ends a process (SystemExit, KeyboardInterrupt) is raised."""
+    other = {} if operation is None else {"operation": operation}
     try:
-        answer = function(params, endpoint=endpoint, credentials=credentials, timeout=timeout)
+        answer = function(
+            params, endpoint=endpoint, credentials=credentials, timeout=timeout, **other
+        )
     except Exception as error:
         return _read_exception(error)
     return _read_return(answer)
@@ -258,7 +295,25 @@ def _expect_callable(function: object, target: str) -> None:
         ) from None
 
 
+def _operations(function: Start) -> tuple[str, ...]:
+    """The operations that a callable can: those it names, or all where it takes ``operation``."""
+    named = getattr(function, "operations", None)
+    if named is not None:
+        return tuple(map(str, named))
+    try:
+        takes = "operation" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        takes = False
+    if not takes:
+        return ()
+    return tuple(name for edition in editions() for name in load(edition).operations)
+
+
 def _read_return(answer: object) -> Outcome:
+    if isinstance(answer, Mapping):
+        request_id, status = answer.get("request_id"), answer.get("status")
+        if isinstance(request_id, str) and request_id and _is_status(status):
+            return Outcome(kind="request_id", request_id=request_id, status=status)
     if isinstance(answer, str) and answer:
         return Outcome(kind="request_id", request_id=str(answer))
     if inspect.iscoroutine(answer):
@@ -266,6 +321,10 @@ def _read_return(answer: object) -> Outcome:
     return Outcome(
         kind="garbage", message=f"expected a RequestId or an exception, got {shown(answer)}"
     )
+
+
+def _is_status(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def _read_exception(error: Exception) -> Outcome:

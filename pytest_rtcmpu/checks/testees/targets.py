@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pytest_rtcmpu.checks.core import CannotRun
@@ -43,8 +43,8 @@ class Target:
         """The pytest option that checks this target."""
         return OPTIONS[self.kind]
 
-    def testee(self) -> Testee:
-        """Return the client.
+    def testee(self, settings: Settings | None = None) -> Testee:
+        """Return the client; the package's own sends what the settings' edition has.
 
         Raises:
             CannotRun: for a name that names none.
@@ -54,7 +54,54 @@ class Target:
 
         if self.subject != "client" or self.kind not in ("callable", "command"):
             raise CannotRun(f"{self.name}: cannot be run from here; name another target")
-        return CommandTestee(self.name) if self.kind == "command" else load_callable(self.name)
+        if self.kind == "command":
+            return CommandTestee(self.name)
+        testee = load_callable(self.name)
+        if self.name == OWN_CLIENT and settings is not None:
+            return testee.with_arguments(edition=settings.edition)
+        return testee
+
+    def settled(self, settings: Settings) -> Settings:
+        """Return the settings with StartMPUTask and the operations that the target says it can.
+
+        Raises:
+            CannotRun: for a name that names none.
+        """
+        if settings.operations or self.kind != "callable":
+            return settings
+        contract = settings.contract
+        said = {contract.action, *getattr(self.testee(settings), "operations", ())}
+        return replace(settings, operations=tuple(n for n in contract.operations if n in said))
+
+    def allowed(self, settings: Settings, credentials: Credentials) -> tuple[str, ...]:
+        """Return which calls are made to an endpoint that is not this machine; of others nothing.
+
+        Raises:
+            CannotRun: where nobody has said that it may be called.
+        """
+        from pytest_rtcmpu.checks.endpoint.care import is_live
+        from pytest_rtcmpu.checks.run import EndpointBench
+
+        if self.kind != "url" or not is_live(self.name):
+            return ()
+        bench = EndpointBench(self.name, credentials, settings)
+        bench.expect_allowed()
+        return bench.plan()
+
+    def dry_run(self, settings: Settings, credentials: Credentials) -> Iterator[str]:
+        """Yield the calls that a run makes to an endpoint, and how many they are; send nothing.
+
+        Raises:
+            CannotRun: for a client, and for a URL that is none.
+        """
+        from pytest_rtcmpu.checks.run import EndpointBench
+
+        if self.subject != "endpoint":
+            raise CannotRun("--dry-run is about endpoints: a client makes its calls itself")
+        with self.bench(settings, credentials) as bench:
+            assert isinstance(bench, EndpointBench)
+            yield from bench.dry_run()
+            yield from bench.plan()
 
     @contextmanager
     def bench(self, settings: Settings, credentials: Credentials) -> Iterator[Bench]:
@@ -72,9 +119,11 @@ class Target:
         with ExitStack() as stack:
             bench: Bench
             if self.subject == "client":
-                bench = ClientBench(self.testee(), settings)
+                bench = ClientBench(self.testee(settings), settings)
             elif self.kind == "own":
-                endpoint = Endpoint(credentials, warn=lambda _: None, explain=False)
+                endpoint = Endpoint(
+                    credentials, warn=lambda _: None, explain=False, contract=settings.contract
+                )
                 server = stack.enter_context(Server(endpoint.handle))
                 bench = EndpointBench(server.url, credentials, settings)
                 bench.target = self.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from pytest_rtcmpu import rules, wire
 from pytest_rtcmpu.checks.bench import Breach, NotJudged
 from pytest_rtcmpu.checks.client.scenarios import Judge, Observation, Sent, in_words
 from pytest_rtcmpu.contract import ErrorRow
@@ -32,6 +33,18 @@ def success_returned(applies: Callable[[Observation, Sent], bool]) -> Judge:
         return [Breach(expected=f"success, RequestId {last.request_id!r}", got=in_words(o.outcome))]
 
     return judge
+
+
+def status_returned(o: Observation) -> Iterable[Breach] | None:
+    """The Status of a success is what the client returns."""
+    last = _last_reply(o)
+    if last is None or last.code is not None or o.outcome.kind != "request_id":
+        return None
+    fields = wire.decode_reply(last.reply.body, action=o.contract.action)
+    status = rules.integer(str(fields.get("Status")))
+    if o.outcome.status == status:
+        return []
+    return [Breach(expected=f"Status {status}", got=in_words(o.outcome))]
 
 
 def error_reported(applies: Callable[[Observation, Sent, ErrorRow | None], bool]) -> Judge:
@@ -102,7 +115,8 @@ def read_as_utf_8(o: Observation) -> Iterable[Breach] | None:
         return None
     sent = o.scenario.plan.message.encode()
     for charset in ("latin-1", "cp1252", "gbk", "ascii"):
-        if sent.decode(charset, "replace") in o.outcome.message:
+        misread = sent.decode(charset, "replace")
+        if misread != o.scenario.plan.message and misread in o.outcome.message:
             got = f"its bytes as {charset}: {o.outcome.message[:200]}"
             return [*found, Breach(expected=f"Message {o.scenario.plan.message!r}", got=got)]
     return found

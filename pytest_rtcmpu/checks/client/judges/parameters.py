@@ -15,9 +15,12 @@ from pytest_rtcmpu.checks.client.scenarios import (
     asked_for,
     can_be_judged,
     in_words,
+    sent_items,
+    sent_value,
 )
 from pytest_rtcmpu.checks.nearest import absent
 from pytest_rtcmpu.contract import Clause, Parameter
+from pytest_rtcmpu.contract.types import named
 
 
 def _text(sent: Sent, p: Parameter) -> str | None:
@@ -26,11 +29,11 @@ def _text(sent: Sent, p: Parameter) -> str | None:
     return next((text for text in texts if text is not None), None)
 
 
-def _present(sent: Sent, p: Parameter) -> bool:
-    if p.kind == "integer-list":
-        return bool(sent.items(p.name))
-    if p.kind == "struct-list":
-        return bool(sent.structs(p.name))
+def _present(o: Observation, sent: Sent, p: Parameter) -> bool:
+    if p.items is not None:
+        return bool(sent.items(p, o.contract))
+    if p.kind == "struct":
+        return bool(sent_value(sent.found(o.contract), p, p.name))
     return _text(sent, p) is not None
 
 
@@ -47,9 +50,9 @@ def _right_names(o: Observation) -> Iterator[str]:
 
 def required_sent(path: str) -> Judge:
     """A required parameter, or field of one, that was given arrives."""
-    name, _, part = path.partition(".")
-    if part:
-        return _field_sent(name, part)
+    if "." in path:
+        return _field_sent(path)
+    name = path
 
     def judge(o: Observation) -> Iterable[Breach] | None:
         p = o.contract.parameter(name)
@@ -60,7 +63,7 @@ def required_sent(path: str) -> Judge:
         return [
             Breach(expected=f"{name} = {given!r}", got=_absent(o, s, name))
             for s in o.sent
-            if not _present(s, p)
+            if not _present(o, s, p)
         ]
 
     return judge
@@ -106,11 +109,13 @@ def first_name(p: Parameter) -> Judge:
 def cases_names(o: Observation) -> Iterator[str]:
     """The names that a scenario's parameters have on the wire, from 0 and from 1."""
     for base in (0, 1):
-        yield from (n for n, _ in cases.to_pairs(o.scenario.params, panes_from=base))
+        yield from (n for n, _ in cases.to_pairs(o.scenario.params, o.contract, panes_from=base))
 
 
 def zero_sent(name: str) -> Judge:
     """A zero that was given arrives as 0."""
+    if "." in name:
+        return _zeros_sent(name)
 
     def judge(o: Observation) -> Iterable[Breach] | None:
         if not can_be_judged(o) or asked_for(o, name) != 0:
@@ -119,21 +124,54 @@ def zero_sent(name: str) -> Judge:
         return [
             Breach(expected=f"{name}=0", got=_absent(o, s, name) if v is None else f"{name}={v}")
             for s, v in zip(o.sent, got, strict=True)
-            if v is None or rules.integer(v) != 0
+            if v is None or not rules.same_value(o.contract.parameter(name), 0, v)
         ]
 
     return judge
 
 
+def _zeros_sent(path: str) -> Judge:
+    """As many zeros arrive in a list's items as were given."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        given = _count_zeros(list(_given(o.scenario.params, path.split("."))))
+        if not can_be_judged(o) or not given:
+            return None
+        found = []
+        for s in o.sent:
+            texts = [spot.text for spot in rules.spots(s.found(o.contract), o.contract, path)]
+            if _count_zeros([rules.number(text) for text in texts if text is not None]) < given:
+                got = ", ".join(f"{path}={text}" for text in texts) or _absent(o, s, path)
+                found.append(Breach(expected=f"{path}=0, {given} times", got=got))
+        return found
+
+    return judge
+
+
+def _given(value: Any, names: list[str]) -> Iterator[Any]:
+    """What params have at a full name, in every item of the lists on the way."""
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _given(each, names)
+    elif not names:
+        yield value
+    elif isinstance(value, Mapping) and names[0] in value:
+        yield from _given(value[names[0]], names[1:])
+
+
+def _count_zeros(values: list[Any]) -> int:
+    return sum(value == 0 and not isinstance(value, bool) for value in values)
+
+
 def zero_pane_id_sent(o: Observation) -> Iterable[Breach] | None:
     """A PaneId of 0 arrives as 0."""
     given = asked_for(o, "UserPanes") or []
-    at = next((i for i, item in enumerate(given) if item["PaneId"] == 0), None)
+    at = next((i for i, item in enumerate(given) if item.get("PaneId") == 0), None)
     if not can_be_judged(o) or at is None:
         return None
     found = []
     for s in o.sent:
-        index, item = _matches(o, s)[at]
+        index, item = _matches(o, s, o.contract.parameter("UserPanes"))[at]
         text = item.get("PaneId")
         if text is None or rules.integer(text) != 0:
             got = f"PaneId={text}" if text else _absent(o, s, f"UserPanes.{index}.PaneId")
@@ -141,43 +179,47 @@ def zero_pane_id_sent(o: Observation) -> Iterable[Breach] | None:
     return found
 
 
-def _matches(o: Observation, s: Sent) -> list[tuple[int, Mapping[str, str]]]:
-    """For each pane that was given the one that was sent for it, at which index.
+def _matches(o: Observation, s: Sent, p: Parameter) -> list[tuple[int, Mapping[str, Any]]]:
+    """For each item that was given the one that was sent for it, at which index."""
+    return _matched(p, asked_for(o, p.name) or [], s.items(p, o.contract))
+
+
+def _matched(
+    p: Parameter, given: list[Any], sent: Mapping[int, Any]
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """Pair what was given with what was sent.
 
     S1 names a pane by its PaneId and not by its place in the list, so a client may send them in
     any order: the one with the most fields in common is meant.
     """
-    p = o.contract.parameter("UserPanes")
-    left = dict(sorted(s.structs(p.name).items()))
-    found: list[tuple[int, Mapping[str, str]]] = []
-    for at, given in enumerate(asked_for(o, p.name) or []):
-
-        def likeness(index: int, given: Mapping[str, Any] = given) -> int:
-            return sum(
-                part.name in left[index]
-                and same_value(part, given[part.name], left[index][part.name])
-                for part in p.fields
-            )
-
-        index = max(left, key=likeness, default=at)
+    left = dict(sorted(sent.items()))
+    found: list[tuple[int, Mapping[str, Any]]] = []
+    for at, item in enumerate(given):
+        index = max(left, key=lambda index: _likeness(p, item, left[index]), default=at)
         found.append((index, left.pop(index, {})))
     return found
 
 
+def _likeness(p: Parameter, given: Mapping[str, Any], sent: Mapping[str, Any]) -> int:
+    """How many fields of a struct arrived as they were given."""
+    return sum(
+        f.name in given
+        and f.name in sent
+        and f.items is None
+        and f.kind != "struct"
+        and rules.same_value(f, given[f.name], sent[f.name])
+        for f in p.fields
+    )
+
+
 def _integers(o: Observation, s: Sent) -> Iterator[tuple[str, str]]:
     """Every Integer that was sent: name and text."""
-    for p in o.contract.parameters:
-        if p.kind in ("integer", "integer-enum"):
-            text = s.value(p.name)
-            if text is not None:
-                yield p.name, text
-        elif p.kind == "integer-list":
-            yield from ((f"{p.name}.{i}", text) for i, text in s.items(p.name).items())
-        for part in p.fields:
-            if part.kind == "integer":
-                for index, item in s.structs(p.name).items():
-                    if part.name in item:
-                        yield f"{p.name}.{index}.{part.name}", item[part.name]
+    found = s.found(o.contract)
+    for name, p in named(o.contract.parameters):
+        if p.is_integer:
+            for spot in rules.spots(found, o.contract, name):
+                if spot.path in found.texts:
+                    yield spot.path, found.texts[spot.path]
 
 
 def integer_form(o: Observation) -> Iterable[Breach] | None:
@@ -190,13 +232,6 @@ def integer_form(o: Observation) -> Iterable[Breach] | None:
         for name, text in _integers(o, s)
         if not rules.is_integer(text)
     ]
-
-
-def same_value(p: Parameter, given: Any, text: str) -> bool:
-    """Whether a text is what was given; an Integer by its value."""
-    if p.kind.startswith("integer") and rules.is_integer(text):
-        return bool(rules.integer(text) == given)
-    return text == str(given)
 
 
 def scalars_unchanged(names: Callable[[Parameter], bool]) -> Judge:
@@ -213,34 +248,55 @@ def _changed_scalars(o: Observation, names: Callable[[Parameter], bool]) -> list
     for s in o.sent:
         for p in o.contract.parameters:
             given, text = asked_for(o, p.name), _text(s, p)
-            if p.bases or given is None or text is None or not names(p):
+            if p.items or p.kind == "struct" or given is None or text is None or not names(p):
                 continue
-            if not same_value(p, given, text):
+            if not rules.same_value(p, given, text):
                 found.append(Breach(expected=f"{p.name} = {given!r}", got=repr(text)))
     return found
 
 
-def _judge_panes(o: Observation) -> list[Breach]:
-    """Fields of panes that were sent, and differ from what was given."""
-    p = o.contract.parameter("UserPanes")
-    given = asked_for(o, p.name) or []
-    found = []
-    for s in o.sent:
-        for item, (index, struct) in zip(given, _matches(o, s), strict=True):
-            for part in p.fields:
-                text = struct.get(part.name)
-                if text is not None and not same_value(part, item[part.name], text):
-                    name = f"{p.name}.{index}.{part.name}"
-                    got = Breach(expected=f"{name} = {item[part.name]!r}", got=repr(text))
-                    found.append(got)
-    return found
+def _changed_structs(o: Observation) -> Iterator[Breach]:
+    """Fields of structs that were sent, and differ from what was given."""
+    for p in o.contract.parameters:
+        given = asked_for(o, p.name)
+        if p.kind == "struct" and given:
+            for s in o.sent:
+                sent = sent_value(s.found(o.contract), p, p.name) if p.items is None else {}
+                if p.items is not None:
+                    yield from _changed_items(p, given, s.items(p, o.contract), p.name)
+                else:
+                    yield from _changed_fields(p, given, sent, p.name)
+
+
+def _changed_items(
+    p: Parameter, given: list[Any], sent: Mapping[int, Any], path: str
+) -> Iterator[Breach]:
+    if p.kind != "struct":
+        return  # which items there are is for the list's own clauses
+    for item, (index, struct) in zip(given, _matched(p, given, sent), strict=True):
+        yield from _changed_fields(p, item, struct, f"{path}.{index}")
+
+
+def _changed_fields(
+    p: Parameter, given: Mapping[str, Any], sent: Mapping[str, Any], path: str
+) -> Iterator[Breach]:
+    for f in p.fields:
+        if f.name not in given or f.name not in sent:
+            continue
+        value, here = given[f.name], f"{path}.{f.name}"
+        if f.items is not None:
+            yield from _changed_items(f, value, sent[f.name], here)
+        elif f.kind == "struct":
+            yield from _changed_fields(f, value, sent[f.name], here)
+        elif not rules.same_value(f, value, sent[f.name]):
+            yield Breach(expected=f"{here} = {value!r}", got=repr(sent[f.name]))
 
 
 def values_unchanged(o: Observation) -> Iterable[Breach] | None:
     """Every value but a URL arrives as it was given."""
     if not can_be_judged(o):
         return None
-    return [*_changed_scalars(o, lambda p: p.kind != "url"), *_judge_panes(o)]
+    return [*_changed_scalars(o, lambda p: p.kind != "url"), *_changed_structs(o)]
 
 
 JudgeList = Callable[[Parameter, list[Any], Mapping[int, Any]], Breach | None]
@@ -257,7 +313,7 @@ def _in_list(judge: JudgeList, name: str, o: Observation) -> list[Breach] | None
         return None
     found = []
     for s in o.sent:
-        items: Mapping[int, Any] = s.structs(name) if p.kind == "struct-list" else s.items(name)
+        items = s.items(p, o.contract)
         if items:
             found.append(judge(p, given, items))
     return [breach for breach in found if breach is not None]
@@ -295,22 +351,26 @@ def _plain(items: Iterable[object]) -> list[str]:
 def same_order(p: Parameter, given: list[Any], items: Mapping[int, Any]) -> Breach | None:
     """A list that is complete has its items in the order in which they were given."""
     sent = [items[index] for index in sorted(items)]
-    if p.kind == "struct-list":
+    if p.kind == "struct":
         sent = [item.get("UserId") for item in sent]
-        given = [item["UserId"] for item in given]
+        given = [item.get("UserId") for item in given]
     # Which items there are is for other clauses.
     if _plain(sent) != _plain(given) or all(
-        same_value(p, one, str(other)) for one, other in zip(given, sent, strict=True)
+        _same_item(p, one, str(other)) for one, other in zip(given, sent, strict=True)
     ):
         return None
     return Breach(expected=f"{p.name} of {given}", got=f"of {sent}")
+
+
+def _same_item(p: Parameter, given: Any, sent: str) -> bool:
+    return sent == str(given) if p.kind == "struct" else rules.same_value(p, given, sent)
 
 
 def in_order(*names: str) -> Judge:
     """Each of these lists has its items in the order in which they were given."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
-        judged = [_in_list(same_order, name, o) for name in names]
+        judged = [_in_list(same_order, name, o) for name in names if o.contract.has(name)]
         lists = [found for found in judged if found is not None]
         return [breach for found in lists for breach in found] if lists else None
 
@@ -324,31 +384,73 @@ def _complete_panes(
     if len(items) == len(given):
         return None
     ids = [items[index].get("UserId") for index in sorted(items)]
-    wanted = [item["UserId"] for item in given]
+    wanted = [item.get("UserId") for item in given]
     return Breach(expected=f"{len(given)} panes, of users {wanted}", got=f"{len(ids)}, of {ids}")
 
 
-def _field_sent(name: str, part: str) -> Judge:
+def _field_sent(path: str) -> Judge:
     """Each item of a list of structs has this field."""
+    top = path.partition(".")[0]
 
     def judge(o: Observation) -> Iterable[Breach] | None:
-        if not can_be_judged(o) or not asked_for(o, name):
+        if not can_be_judged(o) or not asked_for(o, top):
             return None
         return [
-            Breach(expected=f"{name}.{index}.{part}", got=_absent(o, s, f"{name}.{index}.{part}"))
+            Breach(expected=spot.path, got=_absent(o, s, spot.path))
             for s in o.sent
-            for index, item in s.structs(name).items()
-            if not item.get(part)
+            for spot in rules.spots(s.found(o.contract), o.contract, path)
+            if spot.text is None
         ]
 
     return judge
+
+
+def all_items_sent(path: str) -> Judge:
+    """A list that was given arrives with as many items, scalars with the very items."""
+
+    def judge(o: Observation) -> Iterable[Breach] | None:
+        p = o.contract.parameter(path)
+        given = [each for each in _given(o.scenario.params, path.split(".")) if each is not None]
+        if not can_be_judged(o) or not given:
+            return None
+        found = []
+        for s in o.sent:
+            sent = [spot.text for spot in rules.spots(s.found(o.contract), o.contract, path)]
+            if p.kind == "struct":
+                if len(sent) != len(given):
+                    expected = f"{len(given)} items of {path}"
+                    got = f"{len(sent)}" if sent else _absent(o, s, path)
+                    found.append(Breach(expected=expected, got=got))
+            elif _plain(filter(None, sent)) != _plain(given):
+                got = f"{sent}" if sent else _absent(o, s, path)
+                found.append(Breach(expected=f"{path} = {given}", got=got))
+        return found
+
+    return judge
+
+
+def each_list(judge: JudgeList, path: str) -> Judge:
+    """Judge every list of that full name that arrived, in whichever items it lies."""
+
+    def judged(o: Observation) -> Iterable[Breach] | None:
+        if not can_be_judged(o) or not list(_given(o.scenario.params, path.split("."))):
+            return None
+        p = o.contract.parameter(path)
+        found = []
+        for s in o.sent:
+            collected = s.found(o.contract)
+            lists = {spot.items[-1][0]: None for spot in rules.spots(collected, o.contract, path)}
+            found += [judge(p, [], sent_items(collected, p, each)) for each in lists]
+        return [breach for breach in found if breach is not None]
+
+    return judged
 
 
 def all_panes_sent(o: Observation) -> Iterable[Breach] | None:
     """Panes that were given arrive at all."""
     if not can_be_judged(o) or not asked_for(o, "UserPanes"):
         return None
-    missing = [s for s in o.sent if not s.structs("UserPanes")]
+    missing = [s for s in o.sent if not s.items(o.contract.parameter("UserPanes"), o.contract)]
     given = len(asked_for(o, "UserPanes"))
     complete = _in_list(_complete_panes, "UserPanes", o) or []
     nothing = (Breach(expected=f"{given} panes", got=_absent(o, s, "UserPanes")) for s in missing)

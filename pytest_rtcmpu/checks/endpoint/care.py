@@ -1,0 +1,188 @@
+"""What a live endpoint is spared: calls that nobody allowed, and tasks that go on being billed.
+
+An endpoint that is not this machine starts real tasks. It is called only where somebody has said
+so, within a budget, and each task is stopped as soon as its case is over, however that ends.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import urlsplit
+
+from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
+from pytest_rtcmpu.checks.endpoint.scenarios import Scenario, Step
+from pytest_rtcmpu.server.control import is_loopback
+from pytest_rtcmpu.values.text import count, for_terminal
+
+#: A task: its AppId and its TaskId.
+Task = tuple[str, str]
+#: How often stopping a task is tried.
+TRIES = 2
+#: So many tasks in a row of which nobody answers the stop are enough: each may cost a timeout.
+MAX_DEAF = 3
+
+
+def is_live(url: str) -> bool:
+    """Whether an endpoint is another machine, so that what it starts may be real and billed."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False  # no URL at all, which is said where it is called
+    return bool(host) and not is_loopback(host)
+
+
+class Care:
+    """The account of one endpoint: calls made, tasks that run, tasks that could not be stopped.
+
+    Attributes:
+        live: whether tasks are real, and so are stopped.
+        used: how many calls have been made, those that stop tasks among them.
+        spent: whether the budget did not suffice for something: nothing is begun any more.
+        left: the tasks that could not be stopped, and why not.
+    """
+
+    def __init__(self, url: str, *, budget: int | None = None) -> None:
+        self.live = is_live(url)
+        self.budget = budget
+        self.used = 0
+        self.spent = False
+        self.left: dict[Task, str] = {}
+        self._running: dict[Task, None] = {}
+        self._deaf = 0
+
+    def affords(self, calls: int, starts: int) -> bool:
+        """Whether so many calls may be made; what they start must be stopped within the budget."""
+        if self.budget is not None and not self.spent:
+            stops = len(self._running) + starts if self.live else 0
+            self.spent = self.used + calls + stops > self.budget
+        return not self.spent
+
+    def sending(self, calls: int, task: Task | None) -> bool:
+        """Note calls that are about to be made, and the task that they may start.
+
+        From here on it is stopped: nobody knows when a run is interrupted.
+
+        Returns:
+            whether the task is a new one.
+        """
+        self.used += calls
+        is_new = task is not None and self.live and task not in self._running
+        if is_new and task is not None:
+            self._running[task] = None
+        return is_new
+
+    def over(self, task: Task) -> None:
+        """Note that a task does not run: it was refused, or has been stopped."""
+        self._running.pop(task, None)
+
+    def stop_all(self, stop: Callable[[Task], str]) -> None:
+        """Stop every task that may run, and tell of those that could not be stopped.
+
+        Args:
+            stop: stops one and returns why it could not, nothing where it could.
+        """
+        told = len(self.left)
+        self._deaf = 0
+        try:
+            while self._running:
+                task = next(iter(self._running))
+                # Until it has been stopped it counts as left, whatever interrupts this.
+                self.left[task] = "interrupted while it was being stopped"
+                why = self._tried(task, stop)
+                self.over(task)
+                if why:
+                    self.left[task] = why
+                else:
+                    del self.left[task]
+        finally:
+            for task in self._running:
+                self.left.setdefault(task, "interrupted before it was stopped")
+            self._running.clear()
+            for line in self.told()[told:]:
+                print(f"rtcmpu: {line}", file=sys.stderr, flush=True)
+
+    def _tried(self, task: Task, stop: Callable[[Task], str]) -> str:
+        if not all(task):
+            return "it was started without a name that it could be stopped by"
+        if self._deaf >= MAX_DEAF:
+            return f"nobody answered the last {MAX_DEAF} times"
+        why = ""
+        for number in range(TRIES):
+            if number and self.budget is not None:
+                others = len(self._running) - 1
+                if self.used + 1 + others > self.budget:
+                    break
+            self.used += 1
+            why = stop(task)
+            if not why:
+                self._deaf = 0
+                return ""
+        self._deaf = self._deaf + 1 if why.startswith(DEAF) else 0
+        return why
+
+    def told(self) -> list[str]:
+        """Return a line for each task that could not be stopped."""
+        return [
+            for_terminal(f"could not be stopped: TaskId {task!r} of AppId {app!r}: {why}")
+            for (app, task), why in self.left.items()
+        ]
+
+
+#: What the reason begins with where nothing answers a stop.
+DEAF = "no reply"
+
+
+# -------------------------------------------------------------------------------- what it will be
+
+
+def cost(scenario: Scenario, is_start: Callable[[Step], bool]) -> tuple[Counter[str], int]:
+    """Return how many calls of each operation a scenario makes, and how many tasks it starts."""
+    rounds, racers = (ROUNDS, RACERS) if scenario.race else (1, 1)
+    calls: Counter[str] = Counter()
+    for step in scenario.steps:
+        calls[step.operation] += rounds * racers
+    return calls, rounds * sum(map(is_start, scenario.steps))
+
+
+def plan_lines(
+    planned: Mapping[str, Iterable[Scenario]],
+    drawn: Mapping[str, int],
+    is_start: Callable[[Step], bool],
+) -> tuple[str, ...]:
+    """Return how many calls a run makes, a line for each phase: of which operation.
+
+    Args:
+        planned: the scenarios of each phase that has fixed ones.
+        drawn: of each other phase how many calls it makes, more or less.
+    """
+    told, stops = [], sum(drawn.values())
+    for phase, scenarios in planned.items():
+        calls: Counter[str] = Counter()
+        for scenario in scenarios:
+            own, starts = cost(scenario, is_start)
+            calls += own
+            stops += starts
+        listed = ", ".join(f"{number} {name}" for name, number in calls.items())
+        told.append(f"{phase}: {count(calls.total(), 'call')}" + (f" ({listed})" if calls else ""))
+    told += (f"{phase}: some {number} calls, and more to shrink" for phase, number in drawn.items())
+    told.append(f"to stop what these start: at most {count(stops, 'call')}")
+    return tuple(told)
+
+
+def refusal(url: str, plan: Iterable[str], *, budget: int | None) -> CannotRun:
+    """Return the error about an endpoint that nobody has said may be called.
+
+    Args:
+        plan: the calls that would be made.
+    """
+    bound = [] if budget is None else [f"of all these no more than {budget}"]
+    listed = "\n".join(f"  {line}" for line in (*plan, *bound))
+    return CannotRun(
+        f"{url} is not this machine: what a run starts there may be real, and billed. "
+        f"It would make these calls:\n{listed}\n"
+        "Nothing was sent. To make them: --live (of pytest: --rtcmpu-live), with --budget N no "
+        "more than N of them; to see them: rtcmpu check endpoint --dry-run"
+    )

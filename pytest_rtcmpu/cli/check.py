@@ -1,0 +1,284 @@
+"""``rtcmpu check``: clients and endpoints, clause by clause."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.checks.core import PHASES, CannotRun, Run, SubjectRun
+from pytest_rtcmpu.cli.words import (
+    HELD,
+    PIPED_WIDTH,
+    add_edition,
+    complain,
+    phases,
+    positive,
+    quote,
+    reporting,
+    say,
+    seconds,
+    split,
+    targets_of,
+)
+from pytest_rtcmpu.values.text import for_terminal
+
+if TYPE_CHECKING:
+    from pytest_rtcmpu.checks.known_failures import Known
+    from pytest_rtcmpu.checks.run import Progress, Settings
+    from pytest_rtcmpu.checks.testees.targets import Target
+    from pytest_rtcmpu.report.conclusion import Conclusion
+
+
+def check(arguments: list[str]) -> int:
+    """Check what is named, and return the exit status."""
+    from pytest_rtcmpu.checks import known_failures
+    from pytest_rtcmpu.checks.case_files import FOLDER
+    from pytest_rtcmpu.checks.run import Settings, run_bench
+    from pytest_rtcmpu.report import check_path
+    from pytest_rtcmpu.values.credentials import credentials_from
+
+    parser = argparse.ArgumentParser(
+        prog="rtcmpu check",
+        usage=(
+            "rtcmpu check [options]\n"
+            "       rtcmpu check client [options] package.module:callable …\n"
+            "       rtcmpu check client [options] -- COMMAND …\n"
+            "       rtcmpu check endpoint [options] URL …"
+        ),
+        description=(
+            "Check clients or endpoints, side by side; by default the package's own client and "
+            "its own endpoint."
+        ),
+        epilog=(
+            "Endpoints are called with the access key in RTCMPU_ACCESS_KEY_ID and "
+            "RTCMPU_ACCESS_KEY_SECRET, testid and testsecret unless set. "
+            "Exit status: 0 all holds, 1 a clause is broken, 2 it could not run."
+        ),
+    )
+    defaults = Settings()
+    parser.add_argument("target", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--phase",
+        action="append",
+        type=phases,
+        metavar="PHASE",
+        help=f"{', '.join(PHASES)}; repeatable, or with commas; all by default",
+    )
+    parser.add_argument(
+        "--clause", action="append", default=[], metavar="GLOB", help="only these; repeatable"
+    )
+    add_edition(parser)
+    parser.add_argument(
+        "--operation",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="check these, such as StopMPUTask; repeatable. By default of a client StartMPUTask "
+        "and those that it says it can, of an endpoint those that it shows to know",
+    )
+    parser.add_argument("--strict", action="store_true", help="breaches of readings fail too")
+    parser.add_argument(
+        "--max-examples",
+        type=positive,
+        default=defaults.max_examples,
+        metavar="N",
+        help="examples of fuzz and of stateful (%(default)s)",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="a random one, which is shown")
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=defaults.timeout,
+        metavar="SECONDS",
+        help="for one start, or for one reply, which has at least 20 (%(default)s)",
+    )
+    parser.add_argument(
+        "--report",
+        action="append",
+        type=reporting(check_path),
+        default=[],
+        metavar="FILE",
+        help=".json, .html or .xml (JUnit); repeatable",
+    )
+    parser.add_argument("--known-failures", metavar="FILE", help="a TOML file, see the docs")
+    parser.add_argument(
+        "--save-cases",
+        type=Path,
+        default=FOLDER,
+        metavar="DIR",
+        help="where findings are saved for rtcmpu replay (%(default)s)",
+    )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="call an endpoint that is not this machine, though what is started may be billed",
+    )
+    parser.add_argument(
+        "--budget", type=positive, metavar="N", help="calls that an endpoint gets at most"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the calls to an endpoint, and send nothing"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="every clause and finding")
+    before, command = split(arguments)
+    given = parser.parse_intermixed_args(before)
+    seed = random.SystemRandom().randrange(2**32) if given.seed is None else given.seed
+    settings = Settings(
+        phases=tuple(p for p in PHASES if p in sum(given.phase, ())) if given.phase else PHASES,
+        clauses=tuple(given.clause),
+        max_examples=given.max_examples,
+        seed=seed,
+        timeout=given.timeout,
+        operations=tuple(given.operation),
+        edition=given.edition,
+        live=given.live,
+        budget=given.budget,
+    )
+    targets = _select(targets_of(given.target, command), settings)
+    known = known_failures.read(given.known_failures) if given.known_failures else ()
+    credentials = credentials_from(os.environ)
+    if given.dry_run:
+        for target in targets:
+            for line in target.dry_run(settings, credentials):
+                quote(line)
+        return HELD
+    for target in targets:
+        for line in target.allowed(settings, credentials):
+            complain(f"rtcmpu: {target.name}: {line}")
+    began = time.monotonic()
+    subjects: list[SubjectRun] = []
+
+    def so_far(*, rest: str = "") -> Run:
+        """Return the run as it stands, the targets that are left with a note."""
+        left = (_not_run(target, rest) for target in targets[len(subjects) :])
+        return Run(
+            edition=settings.edition,
+            seed=seed,
+            strict=given.strict,
+            phases=settings.phases,
+            subjects=(*subjects, *left),
+            seconds=time.monotonic() - began,
+        )
+
+    _conclude(so_far(rest="not begun"), known).unfinished().write(given.report)
+    try:
+        for target in targets:
+            own = target.settled(settings)
+            with target.bench(own, credentials) as bench, _Progress(target) as progress:
+                subjects.append(run_bench(bench, own, progress=progress))
+            if not subjects[-1].complete:
+                break
+    except CannotRun as error:
+        run = so_far(rest="it could not run, or was not begun")
+        _conclude(run, known).unfinished(f"it could not run: {error}").write(given.report)
+        raise
+    return _tell(so_far(rest="not begun: interrupted"), targets, known, given)
+
+
+def _not_run(target: Target, why: str) -> SubjectRun:
+    return SubjectRun(
+        subject=target.subject, target=target.name, results=(), complete=False, notes=(why,)
+    )
+
+
+def _conclude(run: Run, known: Sequence[Known]) -> Conclusion:
+    from pytest_rtcmpu.report.conclusion import Part, conclude
+
+    part = Part(subjects=run.subjects, known=tuple(known), strict=run.strict)
+    return conclude(run, [part], _contract.load(run.edition), today=date.today())
+
+
+def _tell(
+    run: Run, targets: Sequence[Target], known: Sequence[Known], given: argparse.Namespace
+) -> int:
+    """Print and write what came of a run, and return the exit status."""
+    from pytest_rtcmpu.checks import case_files
+
+    found = _conclude(run, known)
+    terminal = sys.stdout.isatty()
+    color = terminal and not os.environ.get("NO_COLOR")
+    width = None if terminal else PIPED_WIDTH
+    say(found.summary(width=width, color=color, verbose=given.verbose))
+    saved = [
+        path
+        for subject, target in zip(run.subjects, targets, strict=True)
+        for path in case_files.save(
+            given.save_cases,
+            case_files.cases(
+                subject,
+                target,
+                seed=run.seed,
+                node=case_files.node_id(target),
+                edition=run.edition,
+            ),
+        )
+    ]
+    if saved:
+        quote(f"{len(saved)} saved; to see one again: rtcmpu replay {saved[0]}")
+    failed = found.write(given.report)
+    found.tell(say, [path for path in given.report if path not in failed])
+    if failed:
+        raise CannotRun("\n".join(failed.values()))
+    return found.status
+
+
+def _select(targets: tuple[Target, ...], settings: Settings) -> tuple[Target, ...]:
+    """Return the targets that the settings select a check for, once their names are right."""
+    from pytest_rtcmpu.checks.run import planned
+    from pytest_rtcmpu.checks.testees.targets import OWN
+
+    selected = tuple(
+        target for target in targets if planned(target.subject, target.settled(settings))
+    )
+    if not selected or (selected != targets and targets != OWN):
+        raise CannotRun(f"nothing is selected for {targets[0].subject}s: zero checks is no success")
+    for target in selected:
+        if target.kind == "callable":
+            target.testee()
+    return selected
+
+
+class _Progress:
+    """How far a target's run has come: one line that changes, or a line for each phase."""
+
+    def __init__(self, target: Target) -> None:
+        self._name = for_terminal(f"{target.subject} {target.name}")
+        self._terminal = sys.stderr.isatty()
+        self._now: Progress | None = None
+        self._began = self._shown = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_phase()
+
+    def __call__(self, now: Progress) -> None:
+        """Show it, not more often than an eye can follow."""
+        if self._now is None or self._now.phase != now.phase:
+            self._end_phase()
+            self._began = time.monotonic()
+        self._now = now
+        if self._terminal and time.monotonic() - self._shown > 0.1:
+            self._shown = time.monotonic()
+            of = f" of {now.total}" if now.total else ""
+            width = shutil.get_terminal_size().columns - 1
+            line = f"{self._name}: {now.phase}: {now.done}{of} cases"[:width]
+            print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _end_phase(self) -> None:
+        if self._terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        elif self._now is not None:
+            seconds = time.monotonic() - self._began
+            complain(f"{self._name}: {self._now.phase}: {self._now.done} cases, {seconds:.1f} s")
+        self._now = None

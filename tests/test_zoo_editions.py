@@ -123,6 +123,9 @@ def _index(name: str, change: Callable[[int], int]) -> Steps:
 
 FRACTION = r"[A-Za-z0-9.]+\.(X|Y|Width|Height)"
 
+# What is left of a list of texts that was lost: nothing, and no 0.
+OF_TEXTS = ("complete", "x.zero", "y.zero", "font-type.zero", "font-color.zero", "z-order.zero")
+
 FAULTY_CLIENTS = _rows(
     ("drops-task-mode-0", START, "task-mode.zero", _without("TaskMode", "0")),
     ("drops-mix-mode-0", START, "mix-mode.zero", _without("MixMode", "0")),
@@ -161,7 +164,7 @@ FAULTY_CLIENTS = _rows(
     (
         "drops-texts",
         UPDATE,
-        "update.user-panes.texts.complete update.user-panes.texts.x.zero update.user-panes.texts.y.zero update.user-panes.texts.font-type.zero update.user-panes.texts.z-order.zero update.user-panes.texts.font-color.zero",
+        " ".join(f"update.user-panes.texts.{rule}" for rule in OF_TEXTS),
         _without(r"UserPanes\.[0-9]+\.Texts\..*"),
     ),
     (
@@ -215,7 +218,12 @@ FAULTY_CLIENTS = _rows(
         "modify-layout.panes.width.range",
         _valued(r"Panes\.[0-9]+\.Width", lambda v: str(Decimal(v) * 100)),
     ),
-    ("drops-layout-id", MODIFY, "modify-layout.layout-id.required modify-layout.layout-id.zero", _without("LayoutId")),
+    (
+        "drops-layout-id",
+        MODIFY,
+        "modify-layout.layout-id.required modify-layout.layout-id.zero",
+        _without("LayoutId"),
+    ),
     (
         "layout-id-a-float",
         MODIFY,
@@ -286,3 +294,220 @@ def _run_client(row: Animal) -> set[str]:
 def test_a_faulty_client_is_caught(row: Animal) -> None:
     """Each faulty client breaks the clauses that its row names, and no other of its operation."""
     assert _run_client(row) == row.breaks
+
+
+# ----------------------------------------------------------------------------------- endpoints
+
+
+class Endpoints(EndpointBench):
+    """An endpoint's bench that has the cases of one operation alone."""
+
+    def _scenarios(self, phase: Phase) -> Iterator[EndpointScenario]:
+        [operation] = self.settings.operations
+        wanted = set(self.settings.clauses)
+        return (
+            s
+            for s in super()._scenarios(phase)
+            if s.about & wanted and any(step.operation == operation for step in s.steps)
+        )
+
+
+class Endpoint(EditionEndpoint):
+    """An endpoint of the edition; what its pages leave open it accepts."""
+
+    takes: Callable[[Any], bool] = staticmethod(lambda problem: False)
+    minds: Callable[[Incoming], bool] = staticmethod(lambda request: False)
+
+    def decide(self, request: Incoming) -> Any:
+        """Answer; what ``takes`` says is accepted, what ``minds`` says is refused."""
+        reply, found = super().decide(request)
+        wrong = [problem for problem in found.problems if not problem.open]
+        if wrong and all(self.takes(problem) for problem in wrong):
+            fields = {"RequestId": self.request_id()}
+            return self.write(request, 200, fields), found
+        if not wrong and self.minds(request):
+            refusal = self.refuse("Invalid{}", "Parameter")
+            return self.failure(request, refusal), found
+        return reply, found
+
+
+def _takes(where: str, reason: str = ".*") -> Steps:
+    """What is wrong at places like the pattern is accepted."""
+
+    def takes(problem: Any) -> bool:
+        return bool(re.fullmatch(where, problem.where) and re.search(reason, problem.reason))
+
+    return {"takes": staticmethod(takes)}
+
+
+def _minds(name: str, value: str = ".*") -> Steps:
+    """Values like the pattern are refused, though they are legal."""
+
+    def minds(request: Incoming) -> bool:
+        return any(re.fullmatch(name, n) and re.fullmatch(value, v) for n, v in request.pairs)
+
+    return {"minds": staticmethod(minds)}
+
+
+FAULTY_ENDPOINTS = _rows(
+    ("any-profile", START, "task-profile.enum", _takes("TaskProfile")),
+    ("no-single-stream", START, "request.accepted", _minds("MixMode", "0")),
+    ("any-task-mode", START, "task-mode.enum task-mode.integer", _takes("TaskMode")),
+    ("any-encode", START, "media-encode.enum media-encode.integer", _takes("MediaEncode")),
+    ("long-task-id", START, "task-id.length", _takes("TaskId", "long|length|bytes|55")),
+    ("no-stream-url", START, "stream-url.required", _takes("StreamURL", "missing|required|absent")),
+    ("any-crop-mode", UPDATE, "update.crop-mode.enum update.crop-mode.integer", _takes("CropMode")),
+    (
+        "no-layouts",
+        UPDATE,
+        "update.layout-ids.required",
+        _takes("LayoutIds", "missing|required|absent"),
+    ),
+    ("no-task-id", UPDATE, "update.task-id.required", _takes("TaskId")),
+    ("no-app-id", UPDATE, "update.app-id.required", _takes("AppId")),
+    (
+        "any-color",
+        UPDATE,
+        "update.background-color.integer update.background-color.range",
+        _takes("BackgroundColor"),
+    ),
+    ("two-major-panes", MODIFY, "modify-layout.panes.one-major-pane", _takes("Panes", "major")),
+    (
+        "any-width",
+        MODIFY,
+        "modify-layout.panes.width.number modify-layout.panes.width.range",
+        _takes(r"Panes\.[0-9]+\.Width"),
+    ),
+    (
+        "any-mix-count",
+        MODIFY,
+        "modify-layout.audio-mix-count.integer modify-layout.audio-mix-count.range",
+        _takes("AudioMixCount"),
+    ),
+    (
+        "no-layout-id",
+        MODIFY,
+        "modify-layout.layout-id.required",
+        _takes("LayoutId", "missing|required|absent"),
+    ),
+    ("no-app-id", LIST, "list-layouts.app-id.required", _takes("AppId")),
+    (
+        "page-0",
+        DESCRIBE,
+        "describe-layouts.page-num.range describe-layouts.page-num.integer",
+        _takes("PageNum"),
+    ),
+    (
+        "any-size",
+        DESCRIBE,
+        "describe-layouts.page-size.range describe-layouts.page-size.integer",
+        _takes("PageSize"),
+    ),
+    ("no-app-id", DESCRIBE, "describe-layouts.app-id.required", _takes("AppId")),
+)
+
+
+def _failing(operation: str) -> tuple[str, ...]:
+    """The operation's own clauses whose breach fails a run, and that it takes what is legal."""
+    own = CONTRACT.operation(operation)
+    judged = set(_judged(operation))
+    return tuple(
+        c.id
+        for c in own.clauses
+        if c.breach == "failure" and (c.id in judged or c.id.endswith(".accepted"))
+    )
+
+
+def _run_endpoint(row: Animal, *clauses: str) -> set[str]:
+    chosen = Settings(
+        phases=("documented",),
+        edition=EDITION,
+        operations=(row.operation,),
+        clauses=clauses or _failing(row.operation),
+    )
+    with serve(row.of(Endpoint)) as url:
+        bench = Endpoints(url, TEST_CREDENTIALS, chosen)
+        try:
+            return _broken(run_bench(bench, chosen))
+        finally:
+            bench.close()
+
+
+@pytest.mark.parametrize("row", FAULTY_ENDPOINTS, ids=_names)
+def test_a_faulty_endpoint_is_caught(row: Animal) -> None:
+    """Each faulty endpoint breaks the clauses that its row names, and no other."""
+    assert _run_endpoint(row) == row.breaks
+
+
+# --------------------------------------------------------------------------------------- legal
+
+
+def _ways() -> Iterator[Animal]:
+    """Odd and legal ways to say the same, for every operation that the edition added to."""
+    for operation in (START, UPDATE, MODIFY):
+        for name, steps, options in (
+            ("backwards", _pairs(lambda pairs: pairs[::-1]), {}),
+            ("long-fractions", _valued(f".*({FRACTION})", _longer), {}),
+            ("v3-form", {}, {"signature": "v3", "method": "POST", "form": True}),
+            ("post", {}, {"method": "POST"}),
+            ("xml", {}, {"reply_format": "XML"}),
+            ("owner", _pairs(lambda pairs: [*pairs, ("OwnerId", "1")]), {}),
+        ):
+            yield Animal(name=name, operation=operation, steps=steps, options=options)
+
+
+def _longer(text: str) -> str:
+    """A fraction with a zero more: the same number."""
+    return f"{text}0" if "." in text else f"{text}.0"
+
+
+LEGAL_CLIENTS = tuple(_ways())
+
+
+@pytest.mark.parametrize("row", LEGAL_CLIENTS, ids=_names)
+def test_a_legal_client_is_not_accused(row: Animal) -> None:
+    """What is odd and legal breaks nothing."""
+    assert _run_client(row) == set()
+
+
+def _more(self: Any, request: Incoming, status: int, fields: Mapping[str, Any]) -> Any:
+    return EditionEndpoint.write(self, request, status, {**fields, "Data": {"List": ["x"]}})
+
+
+LEGAL_ENDPOINTS = tuple(
+    Animal(name=name, operation=operation, steps=steps, options=options)
+    for operation in (START, UPDATE, MODIFY, DESCRIBE)
+    for name, steps, options in (
+        ("further-fields", {"write": _more}, {}),
+        ("wrapped-lists", {}, {"wrapped_lists": True}),
+        ("own-layouts", {}, {"layouts": {20001: 3, 20002: None}}),
+        ("text-json", {"json_type": lambda self: "text/json"}, {}),
+    )
+)
+
+
+@pytest.mark.parametrize("row", LEGAL_ENDPOINTS, ids=_names)
+def test_a_legal_endpoint_is_not_accused(row: Animal) -> None:
+    """What is odd and legal breaks nothing, though it accepts whatever the pages leave open."""
+    assert _run_endpoint(row) == set()
+
+
+def test_an_endpoint_that_refuses_nothing_of_a_reading_is_not_said_to_change_anything() -> None:
+    """What a refusal changes is judged after a refusal alone, not after a success."""
+    row = Animal(name="open", operation=START, steps={})
+    assert _run_endpoint(row, "request.refused.changes-nothing") == set()
+
+
+@pytest.mark.parametrize("row", [*FAULTY_CLIENTS, *FAULTY_ENDPOINTS], ids=_names)
+def test_what_a_row_names_has_a_source(row: Animal) -> None:
+    """Each clause that an animal breaks quotes its page, or says why it is a reading."""
+    view = CONTRACT.operation(row.operation)
+    for clause in map(view.clause, row.breaks):
+        assert clause.source
+        assert clause.quote or (clause.level == "reading" and clause.why)
+
+
+@pytest.mark.parametrize("rows", [FAULTY_CLIENTS, LEGAL_CLIENTS, FAULTY_ENDPOINTS, LEGAL_ENDPOINTS])
+def test_there_are_fifteen_of_each(rows: tuple[Animal, ...]) -> None:
+    """Each side has at least fifteen animals of each sort, of names of their own."""
+    assert len({_names(row) for row in rows}) == len(rows) >= 15

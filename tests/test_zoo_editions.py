@@ -233,7 +233,7 @@ FAULTY_CLIENTS = _rows(
     (
         "all-are-major",
         MODIFY,
-        "modify-layout.panes.one-major-pane",
+        "modify-layout.panes.major-pane.zero",
         _valued(r"Panes\.[0-9]+\.MajorPane", lambda v: "1"),
     ),
     (

@@ -180,7 +180,7 @@ def test_zero_checks_are_no_success(bench, silent):
         ("check endpoint -- node testee.js", "an endpoint is named by its URL"),
         ("check server", "expected client or endpoint, got 'server'"),
         ("check -- node testee.js", "expected client or endpoint"),
-        ("check client a:start --clause media-encode.zer", "the nearest are.* media-encode.zero"),
+        ("check client a:start --clause media-encode.zer", "did you mean media-encode.zero"),
         ("check client a:start --clause format.json", "nothing is selected for clients"),
         (
             "check --known-failures none.toml",

@@ -153,6 +153,7 @@ class BaseBench(Generic[O, S]):
 
     def result(self, phase: Phase, clause: str) -> CheckResult:
         """Return what a phase says of a clause; the phase is run when first asked for."""
+        began = time.monotonic()
         with self._lock:
             if phase not in self._tallies:
                 self._tallies[phase] = {}
@@ -170,6 +171,7 @@ class BaseBench(Generic[O, S]):
             findings=tuple(tally.findings),
             not_judged=tally.not_judged,
             reason=tally.reason,
+            seconds=time.monotonic() - began,
         )
 
     def unique(self, stem: str = "t") -> str:

@@ -114,15 +114,26 @@ def test_times():
     assert set(times.values()) == {"0.000"}
 
 
-#: Jenkins's schema, junit-10.xsd of its xUnit plugin, as far as this file has to do with it: what an
-#: element may hold, the attributes that it must and those that it may have.
+#: Jenkins's schema, junit-10.xsd of its xUnit plugin, as far as it is used here: what an element may
+#: hold, the attributes that it must and those that it may have.
 ENDING = ((), (), ("type", "message"))
 JUNIT_10 = {
     "testsuites": (("testsuite",), (), ("name", "time", "tests", "failures", "errors")),
     "testsuite": (
         ("testsuite", "properties", "testcase", "system-out", "system-err"),
         ("name", "tests", "failures", "errors"),
-        ("group", "time", "skipped", "timestamp", "hostname", "id", "package", "file", "log", "url"),
+        (
+            "group",
+            "time",
+            "skipped",
+            "timestamp",
+            "hostname",
+            "id",
+            "package",
+            "file",
+            "log",
+            "url",
+        ),
     ),
     "testcase": (
         ("skipped", "error", "failure", "system-out", "system-err"),
@@ -175,7 +186,7 @@ def everything_else():
 
 @pytest.mark.parametrize("made", [everything, everything_else], ids=["everything", "the rest"])
 def test_servers_read_it(made):
-    """The file keeps to Jenkins's schema, and GitLab's reader finds a text where it looks for one."""
+    """The file keeps to Jenkins's schema, and has text where GitLab's reader looks for one."""
     expect_read_by_servers(to_junit(*made(), problems=["known failure x passes now"]))
 
 

@@ -114,8 +114,8 @@ def test_times():
     assert set(times.values()) == {"0.000"}
 
 
-#: Jenkins's schema, junit-10.xsd of its xUnit plugin, as far as it is used here: what an element may
-#: hold, the attributes that it must and those that it may have.
+#: Jenkins's schema, junit-10.xsd of its xUnit plugin, as far as it is used here: what an element
+#: may hold, the attributes that it must and those that it may have.
 ENDING = ((), (), ("type", "message"))
 JUNIT_10 = {
     "testsuites": (("testsuite",), (), ("name", "time", "tests", "failures", "errors")),

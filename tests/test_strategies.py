@@ -379,7 +379,7 @@ def test_a_type_is_known_whichever_is_imported_first(order: str) -> None:
     assert done.stdout.splitlines() == [
         "StopMPUTask(app_id='a', task_id='a')",
         "GetMPUTaskStatus(app_id='a', channel_id='a', task_id='a')",
-        "Credentials(access_key_id='a', access_key_secret=Secret('**********'), "
+        "Credentials(access_key_id='0', access_key_secret=Secret('**********'), "
         "security_token=Secret('**********'))",
     ]
 

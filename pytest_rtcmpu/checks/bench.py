@@ -135,7 +135,7 @@ class BaseBench(Generic[O, S]):
     def __init__(self, target: str, settings: Settings, contract: Contract | None) -> None:
         self.target = target
         self.settings = settings
-        self.contract = contract or settings.contract
+        self.contract: Contract = contract or settings.contract
         #: Told after each case: phase, cases done, cases in all (None where nobody knows).
         self.progress: Callable[[Phase, int, int | None], None] = lambda *_: None
         #: What a reader of the results should know.

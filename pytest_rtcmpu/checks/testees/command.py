@@ -69,6 +69,7 @@ class CommandTestee:
         grace: float = 3.0,
         startup: float = 10.0,
     ) -> None:
+        self.target: str
         self.target, self._argv = _command(command)
         self._cwd = cwd
         self._grace = grace

@@ -308,6 +308,15 @@ def test_what_is_no_host_is_not_allowed(run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize("theirs", [True, False], ids=["with", "without"])
+def test_hypothesis_is_imported_by_its_own_plugin(run: Run, theirs: bool) -> None:
+    """An idle run imports Hypothesis where Hypothesis's plugin is there, and not for ours."""
+    told = "lambda: print('imported:', 'hypothesis' in sys.modules)"
+    source = f"import atexit, sys\natexit.register({told})\ndef test(): pass"
+    result = run(source, *(("-p", "hypothesispytest") if theirs else ()))
+    result.stdout.fnmatch_lines([f"imported: {theirs}"])
+
+
 def test_allow_hosts_is_documented(run: Run) -> None:
     """``pytest --help`` names the ini option."""
     result = run("", "--help")

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_rtcmpu.checks.testees.protocol import PlainCredentials
     from pytest_rtcmpu.client import Client, Envelope, Reply, StatusReply
     from pytest_rtcmpu.contract import Contract
     from pytest_rtcmpu.endpoint import Call, Diagnosis, Endpoint
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     )
     from pytest_rtcmpu.faults import Fault
     from pytest_rtcmpu.mock.door import mocked
+    from pytest_rtcmpu.mock.served import ServedEndpoint
     from pytest_rtcmpu.model import (
         GetMPUTaskStatus,
         MediaEncode,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.values.messages import Request, Response
 
 _HOMES = {
+    "checks.testees.protocol": ("PlainCredentials",),
     "client": ("Client", "Envelope", "Reply", "StatusReply"),
     "contract": ("Contract",),
     "values.credentials": ("Credentials", "Secret"),
@@ -71,6 +74,7 @@ _HOMES = {
     ),
     "faults": ("Fault",),
     "mock.door": ("mocked",),
+    "mock.served": ("ServedEndpoint",),
     "strategies": ("GatewayViolation", "Violation"),
     "values.messages": ("Request", "Response"),
     "model": (
@@ -90,6 +94,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of the modules above
+    "PlainCredentials",
     "Client",
     "Envelope",
     "Reply",
@@ -116,6 +121,7 @@ __all__ = [  # noqa: RUF022 - in the order of the modules above
     "UnreadableReply",
     "Fault",
     "mocked",
+    "ServedEndpoint",
     "GatewayViolation",
     "Violation",
     "Request",

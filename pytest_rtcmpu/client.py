@@ -123,7 +123,7 @@ class Client:
         service = self._contract.service
         if endpoint in (None, service.host):  # as the SDKs have it, without a scheme
             endpoint = f"{service.schemes[0]}://{service.host}"
-        self.endpoint = str(endpoint)
+        self.endpoint: str = str(endpoint)
         self._host = _host(self.endpoint, self._contract)
         self._is_here = _is_loopback(urlsplit(self.endpoint).hostname or "")
         # What else was given may hold the secret: its type alone is shown.
@@ -144,7 +144,7 @@ class Client:
         self.user_panes_from = user_panes_from
         self.timeout = timeout
         self.max_reply = max_reply
-        self.session = session or _own_session()
+        self.session: requests.Session = session or _own_session()
         self.reply_format = reply_format
         self._now = now
         self._nonce = nonce

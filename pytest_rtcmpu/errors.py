@@ -112,8 +112,8 @@ class APIError(RTCMPUError):
         # The operation's own table speaks first; a sister operation's ids are not ours.
         rows = tuple(row for row in rows if row.table == rows[0].table)
         matching = tuple(row for row in rows if row.http_status == http_status)
-        self.error_ids = tuple(row.id for row in matching or rows if row.id)
-        self.meaning = (matching or rows)[0].meaning if rows else None
+        self.error_ids: tuple[str, ...] = tuple(row.id for row in matching or rows if row.id)
+        self.meaning: str | None = (matching or rows)[0].meaning if rows else None
         super().__init__(f"{code} (HTTP {http_status}, RequestId {request_id}): {message}")
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -74,33 +74,37 @@ def _trailing_comma(response: Response) -> Response:
 
 
 #: No reply ever comes.
-timeout = Fault("timeout", lambda r: _deliver(r, ending="timeout"), handled=False)
+timeout: Fault = Fault("timeout", lambda r: _deliver(r, ending="timeout"), handled=False)
 #: The connection is reset before the reply.
-connection_reset = Fault("connection_reset", lambda r: _deliver(r, ending="reset"), handled=False)
+connection_reset: Fault = Fault(
+    "connection_reset", lambda r: _deliver(r, ending="reset"), handled=False
+)
 #: The connection is reset amid the reply.
-reset_amid_reply = Fault(
+reset_amid_reply: Fault = Fault(
     "reset_amid_reply", lambda r: _deliver(r, ending="reset", after=len(r.body) // 2)
 )
 #: Fewer bytes come than Content-Length promises, and the connection is closed.
-truncated_body = Fault(
+truncated_body: Fault = Fault(
     "truncated_body", lambda r: _deliver(r, ending="close", after=len(r.body) // 2)
 )
 #: Bytes that are no HTTP come in place of the reply.
-garbage = Fault(
+garbage: Fault = Fault(
     "garbage",
     lambda r: _deliver(r, raw=b"\x00\xff\x16\x03 this is not HTTP\r\n\r\n"),
     handled=False,
 )
 #: A proxy answers HTTP 502 with an HTML page.
-html_502 = Fault("html_502", _html_502, handled=False)
+html_502: Fault = Fault("html_502", _html_502, handled=False)
 #: The body stops in its middle; Content-Length is that of what comes.
-truncated_json = Fault("truncated_json", lambda r: replace(r, body=r.body[: len(r.body) // 2]))
+truncated_json: Fault = Fault(
+    "truncated_json", lambda r: replace(r, body=r.body[: len(r.body) // 2])
+)
 #: The body is right, and Content-Type says text/html.
-wrong_content_type = Fault("wrong_content_type", lambda r: _with_type(r, "text/html"))
+wrong_content_type: Fault = Fault("wrong_content_type", lambda r: _with_type(r, "text/html"))
 #: The body is empty.
-empty_body = Fault("empty_body", lambda r: replace(r, body=b""))
+empty_body: Fault = Fault("empty_body", lambda r: replace(r, body=b""))
 #: The JSON object ends with a comma, as in S1's example, and so is no JSON.
-trailing_comma = Fault("trailing_comma", _trailing_comma)
+trailing_comma: Fault = Fault("trailing_comma", _trailing_comma)
 
 
 def delay(seconds: float) -> Fault:

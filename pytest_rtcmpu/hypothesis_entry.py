@@ -1,23 +1,25 @@
-"""What Hypothesis calls when it is imported: ``st.from_type(StartMPUTask)`` works from then on."""
+"""What Hypothesis calls when it is imported: ``st.from_type(StartMPUTask)`` works from then on.
+
+Whoever imports Hypothesis pays for this, whether they use the package or not: so no type is
+imported here. Those that there are strategies for announce themselves when they are made.
+"""
 
 from __future__ import annotations
 
+from pytest_rtcmpu.values.announced import hear
+
 
 def register() -> None:
-    """Register the strategies of the model's types, to be made when they are first drawn from."""
+    """Register a strategy for each type that announces itself, to be made when it is drawn from."""
+    hear(_register)
+
+
+def _register(made: type) -> None:
     from hypothesis import strategies as st
 
-    from pytest_rtcmpu.model import StartMPUTask, UserPane
+    def strategy(_: object) -> st.SearchStrategy[object]:
+        from pytest_rtcmpu.strategies.of_types import of_type
 
-    def any_task(_: object) -> st.SearchStrategy[StartMPUTask]:
-        from pytest_rtcmpu.strategies import tasks
+        return of_type(made)
 
-        return tasks()
-
-    def any_pane(_: object) -> st.SearchStrategy[UserPane]:
-        from pytest_rtcmpu.strategies import user_pane
-
-        return user_pane()
-
-    st.register_type_strategy(StartMPUTask, any_task)
-    st.register_type_strategy(UserPane, any_pane)
+    st.register_type_strategy(made, strategy)

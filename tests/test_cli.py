@@ -182,9 +182,10 @@ def test_zero_checks_are_no_success(bench, silent):
         ("check -- node testee.js", "expected client or endpoint"),
         (
             "check client json:loads --clause media-encode.zer",
-            "the nearest are.* media-encode.zero",
+            "did you mean media-encode.zero",
         ),
         ("check client json:loads --clause format.json", "nothing is selected for clients"),
+        ("check client json:loads --clause 0", "rtcmpu contract prints them all"),
         (
             "check --known-failures none.toml",
             "known failures none.toml: .*No such file",

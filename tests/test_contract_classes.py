@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -28,6 +29,7 @@ import os
 from pytest_rtcmpu import contract
 from pytest_rtcmpu.checks import run
 from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Finding, check_id
+from pytest_rtcmpu.checks.testees import targets
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
 def told(name):
@@ -76,6 +78,8 @@ class FakeEndpointBench(Fake):
     subject = "endpoint"
 
 run.ClientBench, run.EndpointBench = FakeClientBench, FakeEndpointBench
+# Nor is there anything behind the names that are checked.
+targets.Target.expect_there = lambda *_: None
 """
 
 #: Three checks of a client whose class is filled in.
@@ -451,6 +455,41 @@ def test_wrong_options_are_usage_errors(run, options, why):
     result = run("", *options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert why in result.stderr.str()
+
+
+ABSENT = {
+    "endpoint": ("--rtcmpu-endpoint=http://127.0.0.1:9", "cannot be reached: ECONNREFUSED, "),
+    "command": ("--rtcmpu-client-command=./none", "cannot be started: ENOENT, "),
+    "failing command": (
+        f"--rtcmpu-client-command={shlex.quote(sys.executable)} none.py",
+        "fails before it is asked anything: exited with status 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("workers", [(), ("-p", "xdist", "-n", "1")], ids=["alone", "xdist"])
+@pytest.mark.parametrize(("option", "why"), ABSENT.values(), ids=ABSENT)
+def test_what_is_not_there_is_one_error(run, pytester, option, why, workers):
+    """A target that cannot be checked at all is said once, by pytest and by the report."""
+    given = (option, "--rtcmpu-report=report.json", *workers)
+    result = run("def test_it(): pass", *given, fake=False)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.str().count(why) == 1
+    assert "FAILED" not in result.stdout.str()
+    assert why in json.loads((pytester.path / "report.json").read_text("utf-8"))["problems"][0]
+
+
+def test_a_conftest_may_start_what_is_checked(run, pytester):
+    """What a conftest.py starts when the session does is there in time."""
+    pytester.makeconftest(
+        "from pytest_rtcmpu.checks.testees import targets\n"
+        "started = []\n"
+        "def pytest_sessionstart(session): started.append('before')\n"
+        "targets.Target.expect_there = lambda *_: started.append('there')\n"
+        "def pytest_sessionfinish(session): open('order', 'w').write(' '.join(started))\n"
+    )
+    run("", "--rtcmpu-endpoint=http://127.0.0.1:9", f"--rtcmpu-clause={CLAUSE}", fake=False)
+    assert (pytester.path / "order").read_text() == "before there"
 
 
 def test_wrong_options_are_usage_errors_under_xdist(run):

@@ -289,12 +289,32 @@ def test_other_hosts_are_blocked(run: Run) -> None:
     [
         "rtcmpu_allow_hosts = api.example.com",
         "rtcmpu_allow_hosts =\n    example.com\n    api.example.com",
+        "rtcmpu_allow_hosts = example.com,api.example.com, 192.0.2.7",
+        "rtcmpu_allow_hosts = API.Example.com.",
     ],
-    ids=["one line", "several lines"],
+    ids=["one line", "several lines", "commas", "capitals"],
 )
 def test_allow_hosts(run: Run, hosts: str) -> None:
     """The ini option lets hosts through."""
     run(ALLOWED, ini=hosts).assert_outcomes(passed=1)
+
+
+def test_what_is_no_host_is_not_allowed(run: Run) -> None:
+    """A port in the ini option is refused before any test, and the message says what to write."""
+    result = run(ALLOWED, ini="rtcmpu_allow_hosts = api.example.com:443")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: rtcmpu_allow_hosts: 'api.example.com:443': expected the name*got a port too: *"]
+    )
+
+
+@pytest.mark.parametrize("theirs", [True, False], ids=["with", "without"])
+def test_hypothesis_is_imported_by_its_own_plugin(run: Run, theirs: bool) -> None:
+    """An idle run imports Hypothesis where Hypothesis's plugin is there, and not for ours."""
+    told = "lambda: print('imported:', 'hypothesis' in sys.modules)"
+    source = f"import atexit, sys\natexit.register({told})\ndef test(): pass"
+    result = run(source, *(("-p", "hypothesispytest") if theirs else ()))
+    result.stdout.fnmatch_lines([f"imported: {theirs}"])
 
 
 def test_allow_hosts_is_documented(run: Run) -> None:

@@ -36,7 +36,7 @@ from pytest_rtcmpu import (
 )
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.contract.types import CLIENT_RULES
-from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 
 Mock = Callable[..., AbstractContextManager[Endpoint]]
 CONTRACT = contract.load()
@@ -355,6 +355,41 @@ print(set(seen))
     )
     assert done.stderr == ""
     assert done.stdout.strip() == "{('StartMPUTask', 'UserPane')}"
+
+
+@pytest.mark.parametrize("order", ["types first", "Hypothesis first"])
+def test_a_type_is_known_whichever_is_imported_first(order: str) -> None:
+    """Hypothesis learns of the types that are there, and of those that are imported later."""
+    imports = [
+        "from pytest_rtcmpu import Credentials, GetMPUTaskStatus, StopMPUTask",
+        "from hypothesis import find, strategies as st",
+    ]
+    program = "\n".join(
+        (
+            *(imports if order == "types first" else reversed(imports)),
+            "print(find(st.from_type(StopMPUTask), lambda _: True))",
+            "print(find(st.from_type(GetMPUTaskStatus), lambda _: True))",
+            "print(find(st.from_type(Credentials), lambda key: key.security_token is not None))",
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "StopMPUTask(app_id='a', task_id='a')",
+        "GetMPUTaskStatus(app_id='a', channel_id='a', task_id='a')",
+        "Credentials(access_key_id='0', access_key_secret=Secret('**********'), "
+        "security_token=Secret('**********'))",
+    ]
+
+
+@given(st.from_type(Credentials))
+def test_from_type_makes_keys(key: Credentials) -> None:
+    """``from_type(Credentials)`` makes access keys, with a SecurityToken and without."""
+    assert key.access_key_id
+    assert key.access_key_secret.reveal()
+    assert key.security_token is None or key.security_token.reveal()
 
 
 # ---------------------------------------------------------------------------------- violations

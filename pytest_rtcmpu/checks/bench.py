@@ -135,7 +135,7 @@ class BaseBench(Generic[O, S]):
     def __init__(self, target: str, settings: Settings, contract: Contract | None) -> None:
         self.target = target
         self.settings = settings
-        self.contract = contract or settings.contract
+        self.contract: Contract = contract or settings.contract
         #: Told after each case: phase, cases done, cases in all (None where nobody knows).
         self.progress: Callable[[Phase, int, int | None], None] = lambda *_: None
         #: What a reader of the results should know.
@@ -153,6 +153,7 @@ class BaseBench(Generic[O, S]):
 
     def result(self, phase: Phase, clause: str) -> CheckResult:
         """Return what a phase says of a clause; the phase is run when first asked for."""
+        began = time.monotonic()
         with self._lock:
             if phase not in self._tallies:
                 self._tallies[phase] = {}
@@ -170,6 +171,7 @@ class BaseBench(Generic[O, S]):
             findings=tuple(tally.findings),
             not_judged=tally.not_judged,
             reason=tally.reason,
+            seconds=time.monotonic() - began,
         )
 
     def unique(self, stem: str = "t") -> str:

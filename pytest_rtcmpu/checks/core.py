@@ -51,6 +51,7 @@ class CheckResult:
     findings: its breaches; at most the first few are kept, ``broken`` counts them all.
     not_judged: how many times the clause applied and nobody could tell whether it was kept.
     reason: why not, the first time; empty where it never happened.
+    seconds: what it took to find out; a phase's whole time is its first check's.
     """
 
     check: str
@@ -63,6 +64,7 @@ class CheckResult:
     findings: tuple[Finding, ...] = ()
     not_judged: int = 0
     reason: str = ""
+    seconds: float = 0.0
 
 
 def check_id(subject: Subject, phase: Phase, clause: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -35,7 +34,7 @@ def planned(
 ) -> tuple[tuple[Phase, Clause], ...]:
     """Return the checks that the settings select, phase by phase, in the contract's order.
 
-    Raises CannotRun for a glob that matches no clause, naming the nearest ids.
+    Raises CannotRun for a glob that matches no clause, naming the nearest ids if any are near.
     """
     judged_by = contract or settings.contract
     make = client_checks if subject == "client" else endpoint_checks
@@ -45,8 +44,8 @@ def planned(
     everywhere = [clause.id for clause in judged_by.all_clauses]
     for glob in settings.clauses:
         if not any(fnmatchcase(clause, glob) for clause in everywhere):
-            nearest = difflib.get_close_matches(glob, everywhere, n=3, cutoff=0.3)
-            raise CannotRun(f"no clause matches {glob!r}; the nearest are {', '.join(nearest)}")
+            hint = near(glob, everywhere, cutoff=0.3) or "; rtcmpu contract prints them all"
+            raise CannotRun(f"no clause matches {glob!r}{hint}")
     selected = [clause for clause in clauses if settings.selects(clause.id)]
     return tuple((phase, clause) for phase in settings.phases for clause in selected)
 

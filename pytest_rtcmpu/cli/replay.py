@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.cli.words import BROKEN, HELD, complain, quote, say, seconds, split, targets_of
+from pytest_rtcmpu.values import commands
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.testees.targets import Target
@@ -69,7 +69,7 @@ def replay(arguments: list[str]) -> int:
         quote(paragraph(finding, indent="  "))
     say("STILL BROKEN" if findings else "FIXED")
     if target.kind in OPTIONS:
-        option = shlex.quote(f"{target.option}={target.name}")
+        option = commands.quote(f"{target.option}={target.name}")
         quote(
             f"pytest node: {case.test}\n"
             f"with: pytest {option}{_edition_option(edition)} --rtcmpu-phase={case.phase} "

@@ -107,7 +107,7 @@ class State:
         autopsies: Memory,
     ) -> None:
         self.contract = contract
-        self.keys = dict(keys)
+        self.keys: dict[str, tuple[Credentials, bool]] = dict(keys)
         self.tasks: dict[tuple[str, str], Task] = {}
         self.ended: dict[tuple[str, str], Task] = {}
         self.made_layouts: dict[int, Mapping[str, Any]] = {}
@@ -115,21 +115,21 @@ class State:
         self.held: dict[tuple[str, str], tuple[str, str]] = {}
         self.resting: dict[tuple[str, str], datetime] = {}
         self.start_statuses: tuple[int, ...] = ()
-        self.nonces = Nonces()
-        self.record = Record(max_calls)
+        self.nonces: Nonces = Nonces()
+        self.record: Record = Record(max_calls)
         self.asked: deque[AskedAnswer | AskedFault] = deque()
         self.autopsies = autopsies
         self.set_clock(now)
         common = contract.common_parameters
         needed = [p.name for p in common if p.required]
         #: The common parameters that a request of each signature must have.
-        self.needed = {
+        self.needed: dict[str, list[str]] = {
             "1.0": needed,
             "v3": [*(name for name in needed if name not in _NOT_IN_V3), "ContentSha256"],
         }
         #: The one documented value of a common parameter, where it has one.
-        self.documented = {p.name: p.value for p in common}
-        self.window = timedelta(seconds=contract.service.timestamp_window_seconds)
+        self.documented: dict[str, str | None] = {p.name: p.value for p in common}
+        self.window: timedelta = timedelta(seconds=contract.service.timestamp_window_seconds)
 
     @property
     def now(self) -> datetime:

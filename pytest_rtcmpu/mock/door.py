@@ -22,6 +22,7 @@ from pytest_rtcmpu.mock.patches import Patches
 from pytest_rtcmpu.mock.route import Route
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.forks import own_lock
+from pytest_rtcmpu.values.hosts import allowed_hosts
 
 __all__ = ["Route", "mocked", "sealed", "to_request"]
 
@@ -60,6 +61,7 @@ def mocked(
         the endpoint.
 
     Raises:
+        ValueError: for what no host is called, such as ``db.internal:5432``.
         BaseException: when it is closed, what went wrong inside the endpoint where its caller could
             not be told: a warning that is an error, an exception of a fault of your own.
     """
@@ -69,7 +71,7 @@ def mocked(
         raise TypeError(f"expected settings or an endpoint, got both: {', '.join(settings)}")
     opening = Opening(
         host=endpoint.contract.service.host,
-        allow=frozenset(map(str.lower, allow_hosts)),
+        allow=allowed_hosts(allow_hosts),
         endpoint=endpoint,
         sleep=sleep,
     )

@@ -38,7 +38,7 @@ class Listener(Server):
 
     def __init__(self) -> None:
         super().__init__(lambda request: _NOBODY, tls=lambda: self._serving)
-        self.process = os.getpid()
+        self.process: int = os.getpid()
         #: What was sent last from a port of this machine was sent in this opening.
         self._senders: dict[int, Opening] = {}
 

@@ -57,8 +57,8 @@ class ServedEndpoint(Endpoint):
     """
 
     def __init__(self, server: ProxyServer, files: Callable[[], Files], **settings: Any) -> None:
-        self.url = server.url
-        self.proxy_url = server.url
+        self.url: str = server.url
+        self.proxy_url: str = server.url
         self._server = server
         self._files = files
         self._given: list[RTCMPUWarning] = []

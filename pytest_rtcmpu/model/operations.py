@@ -17,6 +17,7 @@ from pytest_rtcmpu.model.making import Making
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.model.panes import UserPane, pythonic
 from pytest_rtcmpu.rules import Pairs, Problem
+from pytest_rtcmpu.values.announced import announced
 
 _DEFAULT = _contract.load()
 _PANES = "UserPanes"
@@ -156,6 +157,7 @@ def _parameters_of(edition: str, action: str) -> Iterator[Any]:
         return
 
 
+@announced
 @dataclass(frozen=True, kw_only=True, repr=False)
 class StartMPUTask(OperationRequest):
     """The parameters of StartMPUTask, valid by construction (S1).
@@ -222,6 +224,7 @@ class StartMPUTask(OperationRequest):
         self._make(contract, {**given, **dict(further), **more})
 
 
+@announced
 @dataclass(frozen=True, kw_only=True, repr=False)
 class StopMPUTask(OperationRequest):
     """The parameters of StopMPUTask (S2 StopMPUTask).
@@ -253,6 +256,7 @@ class StopMPUTask(OperationRequest):
         self._make(contract, {**given, **dict(further), **more})
 
 
+@announced
 @dataclass(frozen=True, kw_only=True, repr=False)
 class GetMPUTaskStatus(OperationRequest):
     """The parameters of GetMPUTaskStatus (S2 GetMPUTaskStatus).

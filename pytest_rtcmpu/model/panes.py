@@ -12,11 +12,13 @@ from pytest_rtcmpu.model.enums import SourceType, member
 from pytest_rtcmpu.model.making import Making
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.model.structs import AnyStruct, Struct
+from pytest_rtcmpu.values.announced import announced
 
 _DEFAULT = _contract.load()
 _OWN = ("pane_id", "user_id", "source_type")
 
 
+@announced
 @dataclass(frozen=True, kw_only=True)
 class UserPane(AnyStruct):
     """Which user a pane shows (S1).

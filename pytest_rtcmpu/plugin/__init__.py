@@ -47,7 +47,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let contract checks be tests."""
+    """Let contract checks be tests; refuse what the configuration file cannot mean."""
+    hosts = config.getini("rtcmpu_allow_hosts")
+    if hosts:
+        from pytest_rtcmpu.values.hosts import allowed_hosts
+
+        try:
+            allowed_hosts(hosts)
+        except ValueError as error:
+            raise pytest.UsageError(f"rtcmpu_allow_hosts: {error}") from None
     config.addinivalue_line("markers", "rtcmpu(check): a contract check of StartMPUTask, by its id")
     config.pluginmanager.register(checks_plugin.Checks(config), "rtcmpu-checks")
 

@@ -143,11 +143,32 @@ class Checks:
 
     # ------------------------------------------------------------------- before the first case
 
+    # A conftest.py may start an endpoint in this hook; xdist starts its workers after this one.
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
-        """Replace older reports: where this run ends without a word, they must not stay."""
-        if self._is_worker or not self._paths() or self._config.getoption("collectonly"):
+        """See that what is named is there, before hundreds of checks say that it is not.
+
+        Older reports are replaced first: where this run ends without a word, they must not stay.
+        """
+        if self._is_worker or self._config.getoption("collectonly"):
             return
-        self._sum_up(self._named()).unfinished().write(self._paths())
+        if self._paths():
+            self._sum_up(self._named()).unfinished().write(self._paths())
+        if self._plans_named():
+            self._expect_there()
+
+    def _expect_there(self) -> None:
+        from pytest_rtcmpu.checks.core import CannotRun
+        from pytest_rtcmpu.values.text import for_terminal
+
+        try:
+            for plan in self._option_plans():
+                plan.target.expect_there(plan.settings)
+        except CannotRun as error:
+            told = f"could not run: {error}"
+            # pytest calls no sessionfinish after this.
+            self._sum_up(self._named()).unfinished(told).write(self._paths())
+            raise pytest.UsageError(for_terminal(told, multiline=True)) from None
 
     def _named(self) -> dict[str, Collected]:
         """Return the checks of the targets on the command line, as if all were collected."""

@@ -62,7 +62,7 @@ class _Contract:
 class ClientContract(_Contract):
     """A client's contract test. Fill in :meth:`start`, or override the fixture ``testee``."""
 
-    subject = "client"
+    subject: ClassVar[Subject] = "client"
 
     def start(
         self,
@@ -130,7 +130,7 @@ class EndpointContract(_Contract):
         budget: how many calls it gets at most.
     """
 
-    subject = "endpoint"
+    subject: ClassVar[Subject] = "endpoint"
     credentials: Credentials | None = None
     live: bool = False
     budget: int | None = None

@@ -25,6 +25,7 @@ from pytest_rtcmpu.server.record import call_record
 from pytest_rtcmpu.server.setup import LANGUAGES, Files, variables_of, write_files
 from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.files import Lines
+from pytest_rtcmpu.values.hosts import allowed_hosts
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
 from pytest_rtcmpu.values.text import for_json, for_terminal, system_error
@@ -99,9 +100,16 @@ class _Settings(TypedDict, total=False):
 def _proxy(given: argparse.Namespace, endpoint: Endpoint) -> Proxy:
     return Proxy(
         service=endpoint.contract.service.host,
-        allow=frozenset(map(str.lower, given.allow_host)),
+        allow=_allowed(given.allow_host),
         how="start rtcmpu serve with --allow-host and its name",
     )
+
+
+def _allowed(hosts: list[str]) -> frozenset[str]:
+    try:
+        return allowed_hosts(hosts)
+    except ValueError as error:
+        raise CannotRun(f"--allow-host {error}") from None
 
 
 def _secure(

@@ -89,7 +89,7 @@ class Connection(asyncio.BufferedProtocol):
         self._tls = False
         self._task: asyncio.Task[None] | None = None
         self._tunnel: Tunnel | None = None
-        self.deadline = float("inf")
+        self.deadline: float = float("inf")
 
     # -- called by asyncio
 

@@ -111,7 +111,7 @@ class Server:
         self.connections: set[Connection] = set()
         self._asked: list[tuple[Connection, Request, Framing]] = []
         # asyncio would take 256 KiB of fresh memory for each read, a quarter of the throughput.
-        self.buffer = memoryview(bytearray(64 * 1024))
+        self.buffer: memoryview = memoryview(bytearray(64 * 1024))
         self._lock = own_lock(self, "_lock")  # start and stop may come from several threads
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -118,7 +118,7 @@ class Tunnel(asyncio.Protocol):
 
     def __init__(self, near: Near) -> None:
         self._near = near
-        self.ended = False
+        self.ended: bool = False
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

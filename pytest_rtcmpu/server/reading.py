@@ -11,11 +11,16 @@ from pytest_rtcmpu.server.limits import Limits
 from pytest_rtcmpu.values.messages import Request
 
 # h11 waits for the empty line after the headers, which a client of HTTP/0.9 never sends.
-is_request_line = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9]\.[0-9]\r?").fullmatch
+_REQUEST_LINE = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9]\.[0-9]\r?")
 _ABSOLUTE_FORM = re.compile(r"https?://[^/?#]*", re.IGNORECASE).match
 _VERSIONS = {b"1.0", b"1.1"}
 # h11 quotes what it refuses, which may hold a secret.
 _QUOTED = re.compile(r":? (?:bytearray\(|b['\"]).*", re.DOTALL)
+
+
+def is_request_line(line: bytes) -> bool:
+    """Whether it is the first line of a request of HTTP/1, without its line end."""
+    return _REQUEST_LINE.fullmatch(line) is not None
 
 
 def _origin_form(method: str, target: str) -> str | None:

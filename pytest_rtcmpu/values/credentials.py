@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_rtcmpu.values.announced import announced
 from pytest_rtcmpu.values.cannot_run import CannotRun
 
 REDACTED = "**********"
@@ -47,6 +48,7 @@ class Secret(str):
         raise TypeError("a Secret cannot be pickled")
 
 
+@announced
 @dataclass(frozen=True, init=False)
 class Credentials:
     """An access key: id, secret and, for temporary keys, a security token.

@@ -36,7 +36,7 @@ class RecordError(ValueError):
     """What was read is no such record. ``mismatches`` lists everything that is wrong with it."""
 
     def __init__(self, mismatches: Iterable[Mismatch]) -> None:
-        self.mismatches = tuple(mismatches)
+        self.mismatches: tuple[Mismatch, ...] = tuple(mismatches)
         super().__init__("\n".join(map(str, self.mismatches)))
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -15,9 +15,11 @@ from pytest_rtcmpu import (
     Credentials,
     Diagnosis,
     Endpoint,
+    PlainCredentials,
     Reply,
     Request,
     Response,
+    ServedEndpoint,
     StartMPUTask,
     UserPane,
     contract,
@@ -25,7 +27,6 @@ from pytest_rtcmpu import (
     rgb,
     strategies,
 )
-from pytest_rtcmpu.checks.testees.protocol import PlainCredentials
 from pytest_rtcmpu.contract import Clause, Parameter
 from pytest_rtcmpu.errors import StartMPUTaskError, TaskExisted, TransportTimeout
 from pytest_rtcmpu.testing import ClientContract, EndpointContract
@@ -65,6 +66,12 @@ def the_endpoint(endpoint: Endpoint, request: Request) -> None:
     assert_type(endpoint.calls[-1], Call)
     endpoint.fail_next("InternalError")
     endpoint.fail_next(faults.html_502)
+
+
+def the_server(rtcmpu_server: ServedEndpoint) -> None:
+    """A test that takes the fixture can say what it is."""
+    assert_type(rtcmpu_server.url, str)
+    assert_type(rtcmpu_server.proxy_url, str)
 
 
 def the_errors() -> None:

@@ -16,6 +16,7 @@ from pytest_rtcmpu import rules, wire
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import (
     BaseBench,
+    Check,
     Settings,
     exchange_text,
     new_request_id,
@@ -26,7 +27,7 @@ from pytest_rtcmpu.checks.client.checks import client_checks
 from pytest_rtcmpu.checks.client.scenarios import Observation, ReplyPlan, Scenario, Sent
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
 from pytest_rtcmpu.checks.testees.protocol import Outcome, Testee
-from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract import Contract, Subject
 from pytest_rtcmpu.endpoint import Call, Endpoint
 from pytest_rtcmpu.faults import PLAIN, slow_bytes
 from pytest_rtcmpu.mock.door import sealed
@@ -88,7 +89,7 @@ class _Case:
 class ClientBench(BaseBench[Observation, Scenario]):
     """A client under test, and the loopback server that it talks to."""
 
-    subject = "client"
+    subject: Subject = "client"
 
     def __init__(
         self, testee: Testee, settings: Settings, contract: Contract | None = None
@@ -97,8 +98,11 @@ class ClientBench(BaseBench[Observation, Scenario]):
         self._testee = testee
         first = self.contract.action
         others = (name for name in self.contract.operations if name != first)
-        self.operations = (first, *(name for name in others if name in settings.operations))
-        self.checks = client_checks(self.contract, self.operations)
+        self.operations: tuple[str, ...] = (
+            first,
+            *(name for name in others if name in settings.operations),
+        )
+        self.checks: tuple[Check[Observation], ...] = client_checks(self.contract, self.operations)
         self._endpoint = Endpoint(
             [_KEY, _TEMPORARY_KEY], warn=lambda _: None, explain=False, contract=self.contract
         )

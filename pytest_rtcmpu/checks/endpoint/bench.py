@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.bench import BaseBench, Settings, exchange_text, redact_all
+from pytest_rtcmpu.checks.bench import BaseBench, Check, Settings, exchange_text, redact_all
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
 from pytest_rtcmpu.checks.endpoint.care import DEAF, Care, Task, cost, plan_lines, refusal
 from pytest_rtcmpu.checks.endpoint.cases import documented, pairwise, step_strategy
@@ -31,7 +31,7 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
     single,
 )
 from pytest_rtcmpu.client import Client, Envelope
-from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract import Contract, Subject
 from pytest_rtcmpu.errors import ReplyTooLarge, TransportError, TransportTimeout
 from pytest_rtcmpu.strategies.envelope_defects import changed
 from pytest_rtcmpu.strategies.plain import plain, to_pairs
@@ -61,7 +61,7 @@ class _Case:
 class EndpointBench(BaseBench[Observation, Scenario]):
     """An endpoint under test, at a URL."""
 
-    subject = "endpoint"
+    subject: Subject = "endpoint"
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         except ValueError as error:
             raise CannotRun(str(error)) from None
         self._operations = settings.operations
-        self.checks = endpoint_checks(
+        self.checks: tuple[Check[Observation], ...] = endpoint_checks(
             self.contract, self._operations or tuple(self.contract.operations)
         )
         self._names: dict[str, str] = {}
@@ -94,7 +94,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         self._started: set[tuple[str, str]] = set()
         self._reached = False
         #: How many replies in a row could not be read.
-        self.unread = 0
+        self.unread: int = 0
         self._care = Care(url, budget=settings.budget)
 
     def close(self) -> None:
@@ -397,7 +397,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         try:
             self._care.stop_all(self._stop)
         finally:
-            self.notes += self._care.told()[told:]
+            self.notes.extend(self._care.told()[told:])
 
     def _stop(self, task: Task) -> str:
         """Stop a task; return why it could not be stopped, nothing where it could."""

@@ -45,10 +45,10 @@ class Care:
     """
 
     def __init__(self, url: str, *, budget: int | None = None) -> None:
-        self.live = is_live(url)
+        self.live: bool = is_live(url)
         self.budget = budget
-        self.used = 0
-        self.spent = False
+        self.used: int = 0
+        self.spent: bool = False
         self.left: dict[Task, str] = {}
         self._running: dict[Task, None] = {}
         self._deaf = 0

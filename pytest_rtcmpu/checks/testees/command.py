@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import shlex
 import signal
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from pytest_rtcmpu.checks.testees.protocol import (
     shown,
 )
 from pytest_rtcmpu.mock import environment
+from pytest_rtcmpu.values import commands
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.text import system_error, visible
 
@@ -56,7 +56,8 @@ class CommandTestee:
     asked anything.
 
     Args:
-        command: its arguments, or one string that is split as a POSIX shell would.
+        command: its arguments, or one string that is split as a shell would; on Windows
+            backslashes stay.
         grace: seconds that an answer may take beyond its timeout before the process is killed.
         startup: seconds more for the first answer of each process.
     """
@@ -69,6 +70,7 @@ class CommandTestee:
         grace: float = 3.0,
         startup: float = 10.0,
     ) -> None:
+        self.target: str
         self.target, self._argv = _command(command)
         self._cwd = cwd
         self._grace = grace
@@ -110,6 +112,19 @@ class CommandTestee:
         if outcome.kind == "died" and not self._is_startable:
             self._expect_startable(outcome.message)
         return outcome
+
+    def expect_startable(self) -> None:
+        """Start it, ask it nothing, and let it end.
+
+        Raises:
+            CannotRun: for a command that cannot be started, or that fails before it is asked.
+        """
+        process = self._spawn()
+        how = process.end(self._grace + self._startup)
+        if process.failed:
+            told = "\n".join(filter(None, (how, process.stderr_tail())))
+            raise CannotRun(f"{self.target}: fails before it is asked anything: {told}")
+        self._is_startable = True
 
     def close(self) -> None:
         """End its input, which ends it; one that stays is killed after the grace."""
@@ -347,12 +362,12 @@ def _garbage(expected: str, got: object) -> Outcome:
 def _command(command: Sequence[str] | str) -> tuple[str, list[str]]:
     """Return a command as its user reads it, and as a list of arguments."""
     try:
-        argv = shlex.split(command) if isinstance(command, str) else list(command)
+        argv = commands.split(command) if isinstance(command, str) else list(command)
     except ValueError as error:
         raise CannotRun(f"{command}: {error}") from None
     if not argv or not argv[0]:
         raise CannotRun("expected a command such as 'node testee.js', got nothing")
-    return command if isinstance(command, str) else shlex.join(argv), argv
+    return command if isinstance(command, str) else commands.join(argv), argv
 
 
 def _signal(number: int) -> str:

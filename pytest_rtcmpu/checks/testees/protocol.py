@@ -159,10 +159,10 @@ class CallableTestee:
     grace: float = 3.0
 
     def __init__(self, function: Start, target: str | None = None) -> None:
-        self.target = target or str(getattr(function, "__qualname__", function))
+        self.target: str = target or str(getattr(function, "__qualname__", function))
         _expect_callable(function, self.target)
         self._function = function
-        self.operations = _operations(function)
+        self.operations: tuple[str, ...] = _operations(function)
         #: Those that are not forgotten: the last one, and those with threads left over.
         self._calls: WeakSet[Opening] = WeakSet()
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.contract import Subject
+from pytest_rtcmpu.values import commands
 from pytest_rtcmpu.values.credentials import Credentials
+from pytest_rtcmpu.values.text import system_error
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.run import Bench, Settings
@@ -88,6 +91,21 @@ class Target:
         bench.expect_allowed()
         return bench.plan()
 
+    def expect_there(self, settings: Settings) -> None:
+        """See that an endpoint can be connected to, and that a command can be started.
+
+        Nothing is asked of either: whoever checks it is told once, and not by every check.
+
+        Raises:
+            CannotRun: where that fails.
+        """
+        from pytest_rtcmpu.checks.testees.command import CommandTestee
+
+        if self.kind == "url":
+            _expect_reachable(self.name, settings.timeout)
+        elif self.kind == "command":
+            CommandTestee(self.name).expect_startable()
+
     def dry_run(self, settings: Settings, credentials: Credentials) -> Iterator[str]:
         """Yield the calls that a run makes to an endpoint, and how many they are; send nothing.
 
@@ -132,6 +150,23 @@ class Target:
             yield stack.enter_context(closing(bench))
 
 
+def _expect_reachable(url: str, timeout: float) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise CannotRun(f"{url}: expected a URL: {error}") from None
+    if not parts.hostname:
+        raise CannotRun(f"{url}: expected a URL such as http://127.0.0.1:8080")
+    try:
+        socket.create_connection((parts.hostname, port), timeout).close()
+    except OSError as error:
+        raise CannotRun(
+            f"{url}: the endpoint cannot be reached: {system_error(error)}; start it first, or "
+            "name the URL that it listens at"
+        ) from None
+
+
 def callable_target(name: str) -> Target:
     """Return a client that is ``package.module:callable``."""
     return Target(subject="client", kind="callable", name=name)
@@ -139,7 +174,7 @@ def callable_target(name: str) -> Target:
 
 def command_target(command: str | Sequence[str]) -> Target:
     """Return a client that is a command: one string, or its arguments."""
-    name = command if isinstance(command, str) else shlex.join(command)
+    name = command if isinstance(command, str) else commands.join(command)
     return Target(subject="client", kind="command", name=name)
 
 

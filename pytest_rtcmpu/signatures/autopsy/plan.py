@@ -53,7 +53,11 @@ class _Pieces(dict[Pair, str]):
 
 
 #: Encoders work character by character, so what is encoded twice can be put together from pieces.
-pieces = lru_cache(maxsize=1024)(_Pieces)
+@lru_cache(maxsize=1024)
+def pieces(encode: Encoder, again: Encoder, join: Callable[[Pair], str]) -> Mapping[Pair, str]:
+    """Return what stands for each pair in what is signed."""
+    return _Pieces(encode, again, join)
+
 
 Order = Callable[[tuple[Pair, ...], Encoder], Sequence[Pair]]
 

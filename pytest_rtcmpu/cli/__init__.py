@@ -79,9 +79,14 @@ def _explain(arguments: list[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="rtcmpu explain",
-        description="Say what a Code, a clause or a silence means, where it stands, what to do.",
+        description="Say what a Code, a clause, a silence or a parameter means, where it stands, "
+        "what to do.",
     )
-    parser.add_argument("name", help="such as TaskExisted, media-encode.zero or silence.rtmps")
+    parser.add_argument(
+        "name",
+        help="such as TaskExisted, media-encode.zero, silence.rtmps, BackgroundColor or "
+        "StopMPUTask.TaskId",
+    )
     add_edition(parser)
     given = parser.parse_args(arguments)
     say(explain(given.name, _contract.load(given.edition)))
@@ -139,7 +144,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": Command("check clients and endpoints, clause by clause", check),
     "replay": Command("run a saved case again: fixed, or still broken", replay),
     "serve": Command("serve the endpoint on a port, for code in any language", _serve),
-    "explain": Command("what a Code or a clause means, and what to do", _explain),
+    "explain": Command("what a Code, a clause or a parameter means, and what to do", _explain),
     "contract": Command("print the whole contract, as Markdown or JSON", _print_contract),
     "diff": Command("what differs between two editions of the documentation", _diff),
 }

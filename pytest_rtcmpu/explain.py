@@ -181,7 +181,7 @@ def _rules(p: Parameter, operation: Operation) -> dict[str, str]:
 
 def _left_open(p: Parameter, operation: Operation) -> dict[str, str]:
     ids = {relation.id for relation in operation.relations if _is_about(relation, p)}
-    ids |= {p.tolerated, *p.silent_schemes.values()} - {None}
+    ids.update(filter(None, (p.tolerated, *p.silent_schemes.values())))
     return {s.id: s.text for s in operation.silences if s.id in ids}
 
 

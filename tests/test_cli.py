@@ -190,7 +190,7 @@ def test_zero_checks_are_no_success(bench, silent):
         ("explain TaskExistd", "the nearest are TaskExisted"),
         ("explain Backgroundcolr", "the nearest are BackgroundColor"),
         ("explain zzz", "rtcmpu contract prints all there is"),
-        ("replay none.json", "none.json: .*No such file"),
+        ("replay none.json", "none.json: there is no such file"),
     ],
 )
 def test_what_cannot_run_says_why(capsys, arguments, why):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,7 +14,7 @@ from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Phase, SubjectRun
 from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.contract import Clause, Contract, Subject
-from pytest_rtcmpu.values.text import near
+from pytest_rtcmpu.values.text import near, nearest
 
 Bench = BaseBench[Any, Any]
 
@@ -45,8 +44,9 @@ def planned(
     everywhere = [clause.id for clause in judged_by.all_clauses]
     for glob in settings.clauses:
         if not any(fnmatchcase(clause, glob) for clause in everywhere):
-            nearest = difflib.get_close_matches(glob, everywhere, n=3, cutoff=0.3)
-            raise CannotRun(f"no clause matches {glob!r}; the nearest are {', '.join(nearest)}")
+            found = ", ".join(nearest(glob, everywhere, cutoff=0.3))
+            hint = f"the nearest are {found}" if found else "rtcmpu contract prints all there is"
+            raise CannotRun(f"no clause matches {glob!r}; {hint}")
     selected = [clause for clause in clauses if settings.selects(clause.id)]
     return tuple((phase, clause) for phase in settings.phases for clause in selected)
 

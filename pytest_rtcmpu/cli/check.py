@@ -29,6 +29,7 @@ from pytest_rtcmpu.cli.words import (
     split,
     targets_of,
 )
+from pytest_rtcmpu.values.arguments import Parser
 from pytest_rtcmpu.values.text import for_terminal
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def check(arguments: list[str]) -> int:
     from pytest_rtcmpu.report import check_path
     from pytest_rtcmpu.values.credentials import credentials_from
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rtcmpu check",
         usage=(
             "rtcmpu check [options]\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.cli.words import BROKEN, HELD, complain, quote, say, seconds, split, targets_of
+from pytest_rtcmpu.values.arguments import Parser
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.testees.targets import Target
@@ -25,7 +25,7 @@ def replay(arguments: list[str]) -> int:
     from pytest_rtcmpu.report.words import paragraph
     from pytest_rtcmpu.values.credentials import credentials_from
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rtcmpu replay",
         usage="rtcmpu replay FILE [--yes] [--target TARGET | -- COMMAND …]",
         description="Run a saved case again, signed afresh, and say whether it is fixed.",

@@ -230,3 +230,103 @@ def test_the_plugin_can_be_named_by_a_conftest(pytester, run):
     pytester.makeconftest("pytest_plugins = ['pytest_rtcmpu']")
     pytester.makepyfile("def test_one(rtcmpu_endpoint): assert rtcmpu_endpoint.call_count == 0")
     run().assert_outcomes(passed=1)
+
+
+# ------------------------------------------------------------ a test that mocks nothing: rtcmpu_seal
+
+
+_SEALED = "[pytest]\nrtcmpu_seal = true\n"
+_CALLS = {
+    "socket, by name": "socket.create_connection(('rtc.aliyuncs.com', 443), 1)",
+    "socket, not looked up": "socket.socket().connect(('rtc.aliyuncs.com', 443))",
+    "another region": "socket.getaddrinfo('rtc.cn-shanghai.aliyuncs.com', 443)",
+    "gethostbyname": "socket.gethostbyname('RTC.aliyuncs.com.')",
+    "a proxy": "socket.create_connection(here).sendall(b'CONNECT rtc.aliyuncs.com:443 HTTP/1.1')",
+    "requests": "requests.get('https://rtc.aliyuncs.com', timeout=1)",
+    "uvloop": "uvloop_run()",
+}
+
+
+@pytest.mark.parametrize("call", _CALLS.values(), ids=_CALLS)
+def test_a_call_of_the_service_without_a_mock_is_refused(pytester, run, call):
+    """With rtcmpu_seal, whoever calls the service without a mock is told of the fixture."""
+    if "uvloop" in call:
+        pytest.importorskip("uvloop")
+    pytester.makeini(_SEALED)
+    pytester.makepyfile(
+        f"""
+        import asyncio, socket
+        import pytest, requests
+
+        def uvloop_run():
+            import uvloop
+
+            async def look_up():
+                await asyncio.get_running_loop().getaddrinfo("rtc.aliyuncs.com", 443)
+
+            uvloop.run(look_up())
+
+        def test_one():
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                here = server.getsockname()
+                {call}
+        """
+    )
+    result = run("-W", "ignore::ResourceWarning")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("E *aliyuncs.com is called by a test that does not mock it*")
+    result.stdout.fnmatch_lines("E *fixture rtcmpu_endpoint, or rtcmpu_mock*")
+
+
+def test_the_seal_disturbs_nobody_else(pytester, run):
+    """With rtcmpu_seal, tests that mock the service, and calls to other hosts, go as ever."""
+    pytester.makeini(_SEALED)
+    pytester.makepyfile(
+        """
+        import socket, threading, urllib.request
+        import pytest, requests
+
+        def test_a_mock(rtcmpu_endpoint, rtcmpu_client, rtcmpu_task):
+            rtcmpu_client.start_mpu_task(rtcmpu_task)
+            assert requests.get("https://rtc.aliyuncs.com").status_code == 400
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                urllib.request.urlopen("https://rtc.aliyuncs.com")
+            assert rtcmpu_endpoint.call_count == 3
+
+        def test_others_are_blocked_by_a_mock(rtcmpu_endpoint):
+            with pytest.raises(OSError, match="rtcmpu_allow_hosts"):
+                socket.getaddrinfo("api.example.com", 443)
+
+        def test_a_server(rtcmpu_server):
+            assert requests.get(rtcmpu_server.url).status_code == 400
+
+        def test_another_server():
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                with socket.create_connection(server.getsockname()) as client:
+                    client.sendall(b"CONNECT api.example.com:443 HTTP/1.1")
+
+        def test_another_host(monkeypatch):
+            asked = []
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: asked.append(a[0]) or [])
+            with pytest.raises(OSError, match="empty list"):
+                socket.create_connection(("api.example.com", 443))
+            assert asked == ["api.example.com"]
+        """
+    )
+    result = run("-p", "xdist", "-n", "1")
+    result.assert_outcomes(passed=5)
+
+
+def test_the_seal_can_be_lifted_for_a_run(pytester, run):
+    """-o rtcmpu_seal=false lifts it, as leaving it out does."""
+    pytester.makeini(_SEALED)
+    pytester.makepyfile(
+        """
+        from pytest_rtcmpu.mock import openings
+
+        def test_one():
+            assert not openings.watched()
+        """
+    )
+    run("-o", "rtcmpu_seal=false").assert_outcomes(passed=1)
+    run().assert_outcomes(failed=1)

@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
     )
     parser.addini(
+        "rtcmpu_seal",
+        "whether a test that calls the service without mocking it is refused",
+        type="bool",
+        default=False,
+    )
+    parser.addini(
         "rtcmpu_edition", "the edition of the documentation to hold to: 2019-05", default=""
     )
     parser.getgroup("rtcmpu").addoption(
@@ -50,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let contract checks be tests."""
     config.addinivalue_line("markers", "rtcmpu(check): a contract check of StartMPUTask, by its id")
     config.pluginmanager.register(checks_plugin.Checks(config), "rtcmpu-checks")
+    if config.getini("rtcmpu_seal"):
+        from pytest_rtcmpu import contract
+        from pytest_rtcmpu.mock import seal
+
+        config.add_cleanup(seal.keep(contract.load().service.host))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 
 import pytest
@@ -232,7 +233,7 @@ def test_the_plugin_can_be_named_by_a_conftest(pytester, run):
     run().assert_outcomes(passed=1)
 
 
-# ------------------------------------------------------------ a test that mocks nothing: rtcmpu_seal
+# ------------------------------------------------------- a test that mocks nothing: rtcmpu_seal
 
 
 _SEALED = "[pytest]\nrtcmpu_seal = true\n"
@@ -330,3 +331,96 @@ def test_the_seal_can_be_lifted_for_a_run(pytester, run):
     )
     run("-o", "rtcmpu_seal=false").assert_outcomes(passed=1)
     run().assert_outcomes(failed=1)
+
+
+# ---------------------------------------------------------------------- the ledger, and replay
+
+_CLIENT = """
+from pytest_rtcmpu import Client, Credentials
+from pytest_rtcmpu.checks.cases import to_pairs
+
+def start(params, *, endpoint, credentials, timeout):
+    key = Credentials(
+        credentials.access_key_id, credentials.access_key_secret, credentials.security_token
+    )
+    given = {name: value for name, value in params.items() if value}
+    with Client(key, endpoint, timeout=timeout) as client:
+        return client.call("StartMPUTask", to_pairs(given)).request_id
+"""
+_OF_ITS_CLASS = """
+from client import start
+from pytest_rtcmpu.testing import ClientContract
+
+class TestIt(ClientContract):
+    phases = ("documented",)
+    clauses = ("media-encode.zero",)
+
+    def start(self, params, **given):
+        return start(params, **given)
+"""
+_BY_OPTION = (
+    "-m",
+    "rtcmpu",
+    "--rtcmpu-client=client:start",
+    "--rtcmpu-phase=documented",
+    "--rtcmpu-clause=media-encode.zero",
+)
+
+
+@pytest.fixture
+def client(pytester: pytest.Pytester) -> None:
+    """A client that takes zero for nothing, beside a test of its user's."""
+    pytester.makepyfile(client=_CLIENT, test_own="def test_own(): raise AssertionError")
+    pytester.syspathinsert()
+
+
+@pytest.mark.usefixtures("client")
+def test_a_contract_runs_alone_by_its_mark(run):
+    """-m rtcmpu with --rtcmpu-client runs the contract's checks and no other test."""
+    run(*_BY_OPTION).assert_outcomes(failed=1, deselected=1)
+
+
+@pytest.mark.usefixtures("client")
+def test_a_piped_ledger_is_not_cut(run):
+    """Where pytest's output is no terminal the ledger's lines stand whole, commands above all."""
+    result = run(*_BY_OPTION, "--rtcmpu-clause=media-encode.*", "--rtcmpu-clause=reply.*")
+    said = result.stdout.str().partition("rtcmpu contract checks")[2].partition("short test")[0]
+    assert "…" not in said
+    assert "; rtcmpu explain media-encode.required\n" in said
+    assert "--rtcmpu-report FILE.html" in said
+    assert max(map(len, said.splitlines())) > 80
+
+
+@pytest.mark.usefixtures("client")
+def test_the_ledger_takes_no_longer_than_the_run(pytester, run):
+    """What comes before pytest counts its seconds is not counted by the ledger either."""
+    pytester.makeconftest(
+        """
+        import time, pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_sessionstart(session):
+            clock = time.monotonic
+            time.monotonic = lambda: clock() + 1000
+        """
+    )
+    said = run(*_BY_OPTION).stdout.str()
+    (told,) = re.findall(r"^rtcmpu · .* · ([\d.]+) s$", said, re.MULTILINE)
+    assert float(told) < 900
+
+
+@pytest.mark.parametrize("how", ["class", "option"])
+@pytest.mark.usefixtures("client")
+def test_what_replay_prints_for_pytest_can_be_run(pytester, run, capsys, monkeypatch, how):
+    """The command that replay prints runs the check that found the case, and nothing else."""
+    if how == "class":
+        pytester.makepyfile(test_class=_OF_ITS_CLASS)
+    run(*(_BY_OPTION if how == "option" else ("test_class.py",))).assert_outcomes(failed=1)
+    (saved, *_) = sorted(pytester.path.glob(".rtcmpu/cases/*.json"))
+    monkeypatch.chdir(pytester.path)
+    again = [] if how == "option" else ["--target", "client:start"]
+    assert cli.main(["replay", str(saved), *again]) == 1
+    (told,) = re.findall(r"^with pytest: pytest (.*)$", capsys.readouterr().out, re.MULTILINE)
+    result = run(*shlex.split(told))
+    result.assert_outcomes(failed=1, deselected=1 if how == "option" else 0)
+    assert "media-encode.zero" in result.stdout.str()

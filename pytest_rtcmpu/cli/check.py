@@ -17,7 +17,6 @@ from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import PHASES, CannotRun, Run, SubjectRun
 from pytest_rtcmpu.cli.words import (
     HELD,
-    PIPED_WIDTH,
     add_edition,
     complain,
     phases,
@@ -207,7 +206,7 @@ def _tell(
     found = _conclude(run, known)
     terminal = sys.stdout.isatty()
     color = terminal and not os.environ.get("NO_COLOR")
-    width = None if terminal else PIPED_WIDTH
+    width = shutil.get_terminal_size().columns if terminal else None
     say(found.summary(width=width, color=color, verbose=given.verbose))
     saved = [
         path

@@ -223,7 +223,9 @@ def _block(title: str, rows: Mapping[str, str | None]) -> str:
 
 def as_json(contract: Contract) -> Any:
     """Return the whole contract as JSON values."""
-    return json_value({f.name: getattr(contract, f.name) for f in fields(contract)})
+    started = ("parameters", "clauses", "errors", "silences")
+    names = (*(f.name for f in fields(contract)), *started)
+    return json_value({name: getattr(contract, name) for name in names})
 
 
 def json_value(value: Any) -> Any:

@@ -11,7 +11,7 @@ CONTRACT = load()
 
 def of(subject, *, breach="failure"):
     """The ids of the clauses about a subject."""
-    found = [c for c in CONTRACT.clauses if subject in c.subjects and c.breach == breach]
+    found = [c for c in CONTRACT.all_clauses if subject in c.subjects and c.breach == breach]
     return [clause.id for clause in found]
 
 

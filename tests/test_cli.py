@@ -29,7 +29,7 @@ CLAUSE = "media-encode.zero"
 READING = next(c.id for c in CONTRACT.clauses if c.level == "reading" and "client" in c.subjects)
 
 BAD_CLIENT = """
-from pytest_rtcmpu.checks import own
+from pytest_rtcmpu.strategies.plain import to_pairs
 from pytest_rtcmpu import Client, Credentials
 def start(params, *, endpoint, credentials, timeout):
     params = {name: value for name, value in params.items() if name != "MediaEncode" or value}
@@ -37,7 +37,7 @@ def start(params, *, endpoint, credentials, timeout):
                       credentials.security_token)
     client = Client(key, endpoint, timeout=timeout)
     try:
-        return client.call("StartMPUTask", own.to_pairs(params)).request_id
+        return client.call("StartMPUTask", to_pairs(params)).request_id
     finally:
         client.close()
 """
@@ -134,7 +134,7 @@ def _folder(tmp_path, monkeypatch):
             "check client a:start -- node testee.js",
             [("client", "callable", "a:start"), ("client", "command", "node testee.js")],
         ),
-        ("check endpoint http://h:1", [("endpoint", "url", "http://h:1")]),
+        ("check endpoint http://localhost:1", [("endpoint", "url", "http://localhost:1")]),
         ("check --clause error.task-existed.one-winner", [("endpoint", "own")]),
     ],
 )
@@ -181,8 +181,11 @@ def test_zero_checks_are_no_success(bench, silent):
         ("check endpoint -- node testee.js", "an endpoint is named by its URL"),
         ("check server", "expected client or endpoint, got 'server'"),
         ("check -- node testee.js", "expected client or endpoint"),
-        ("check client a:start --clause media-encode.zer", "the nearest are.* media-encode.zero"),
-        ("check client a:start --clause format.json", "nothing is selected for clients"),
+        (
+            "check client json:loads --clause media-encode.zer",
+            "the nearest are.* media-encode.zero",
+        ),
+        ("check client json:loads --clause format.json", "nothing is selected for clients"),
         (
             "check --known-failures none.toml",
             "known failures none.toml: .*No such file",
@@ -232,6 +235,7 @@ def test_options_reach_the_bench(bench):
         max_examples=7,
         seed=5,
         timeout=1.5,
+        operations=("StartMPUTask",),
     )
 
 
@@ -604,10 +608,12 @@ def test_the_contract_is_printed(capsys):
     """The whole contract comes as Markdown or JSON: each clause, Code, parameter and silence."""
     names = [
         *CONTRACT.errors_by_code,
-        *(clause.id for clause in CONTRACT.clauses),
-        *(parameter.name for parameter in CONTRACT.parameters),
-        *(silence.id for silence in CONTRACT.silences),
+        *CONTRACT.operations,
+        *(clause.id for clause in CONTRACT.all_clauses),
     ]
+    for view in map(CONTRACT.operation, CONTRACT.operations):
+        names += [parameter.name for parameter in view.parameters]
+        names += [silence.id for silence in view.silences]
     assert cli.main(["contract"]) == 0
     markdown = capsys.readouterr().out
     assert cli.main(["contract", "--format", "json"]) == 0

@@ -411,7 +411,7 @@ def test_options_add_the_checks_of_a_target(run, pytester):
         "def test_of_their_own(): pass",
         "--rtcmpu-client=my_client:start",
         "--rtcmpu-client-command=some-command --with options",
-        "--rtcmpu-endpoint=http://h:1",
+        "--rtcmpu-endpoint=http://localhost:1",
         "--rtcmpu-phase=documented",
         f"--rtcmpu-clause={CLAUSE}",
         "-v",

@@ -145,7 +145,8 @@ EVIL_CONTRACT = replace(
     title=EVIL,
     sources=(Source(id="S1", title=EVIL),),
     levels=(Level(id=EVIL, meaning=EVIL, breach="failure"),),
-    clauses=(
+    operations={},
+    shared_clauses=(
         Clause(
             id=EVIL,
             subjects=("client",),

@@ -138,7 +138,7 @@ def test_every_clause_is_in_it():
     said = {(c["id"], c["level"], c["source"], c["quote"], c["why"]) for c in subject["clauses"]}
     assert said == {
         (c.id, c.level, c.source, c.quote, c.why)
-        for c in CONTRACT.clauses
+        for c in CONTRACT.all_clauses
         if "client" in c.subjects
     }
 

@@ -97,21 +97,24 @@ def blocks(kind: str) -> list[str]:
 
 def test_the_documented_question_is_what_is_asked():
     """The documentation's question has the fields that a question has, the params in order."""
-    (block,) = blocks("json in")
-    documented = json.loads(block)
+    documented, of_another = map(json.loads, blocks("json in"))
     names = [parameter.name for parameter in contract.load().parameters]
-    asked = json.loads(line_protocol._question(1, PARAMS, "", TEST_CREDENTIALS, 2.0))
+    asked = json.loads(line_protocol._question(1, PARAMS, "", TEST_CREDENTIALS, 2.0, None))
     assert list(documented) == list(asked)
     assert list(documented["credentials"]) == list(asked["credentials"])
     assert list(documented["params"]) == list(PARAMS)
+    assert list(of_another) == [*asked, "operation"]
+    stop = contract.load().operation(of_another["operation"])
+    assert list(of_another["params"]) == [p.name for p in stop.parameters]
     assert set(names) == set(PARAMS)
 
 
 def test_the_documented_answers_are_understood():
     """Each of the documentation's answers is read as what it is said to be."""
     outcomes = [line_protocol._read(block.encode(), 1) for block in blocks("json out")]
-    assert [(o.kind, o.code) for o in outcomes] == [
-        ("request_id", None),
-        ("error", "TaskExisted"),
-        ("error", None),
+    assert [(o.kind, o.code, o.status) for o in outcomes] == [
+        ("request_id", None, None),
+        ("request_id", None, 1),
+        ("error", "TaskExisted", None),
+        ("error", None, None),
     ]

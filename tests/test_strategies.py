@@ -613,7 +613,7 @@ OTHER = mutated(
     ('{ value = "camera" }', '{ value = "camera" }, { value = "Whiteboard" }'),
     ("maximum = 16777215", "maximum = 4294967295"),
     ("maximum = 15\n", "maximum = 19\n"),
-    ("generate = { items = 16 }", "generate = { items = 20 }"),
+    ("generate = { plain = [], items = 16 }", "generate = { plain = [], items = 20 }"),
     ("{ id = 11, panes = 9 },", "{ id = 11, panes = 9 }, { id = 77, panes = 3 },"),
     ('schemes = ["rtmp"]', 'schemes = ["rtmp", "srt"]'),
     (

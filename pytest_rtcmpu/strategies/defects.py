@@ -8,6 +8,7 @@ of integers, rtmps, layouts above the reserved ones that somebody may have regis
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,7 +33,6 @@ from pytest_rtcmpu.strategies.values import (
     HOSTS,
     ODD_ASCII,
     TWO_DIGITS,
-    most_items,
     plain_alphabet,
     value_strategy,
 )
@@ -529,7 +529,8 @@ def examples(contract: Contract, clause: Clause) -> _Examples:
     values = list(WRONG_VALUES[rule].examples(contract, p))
     listed = _innermost_list(contract, name)
     if listed:
-        most = most_items(contract.parameter(listed))
+        documented = contract.parameter(listed).items
+        most = (documented.maximum if documented else None) or math.inf
         rows = [(count, value) for count in (1, 2) for value in values if count <= most]
         rows += [(TWO_DIGITS + 1, value) for value in values[:1] if most > TWO_DIGITS]
         bases = [(_with_field(contract, listed, name, count), value) for count, value in rows]

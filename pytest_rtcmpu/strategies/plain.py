@@ -25,9 +25,13 @@ def to_pairs(
     return flatten(params, starts if panes_from is None else {**starts, "UserPanes": panes_from})
 
 
-def from_task(task: OperationRequest) -> dict[str, Any]:
-    """Return a request as parameters."""
-    return task.params
+def from_task(task: OperationRequest, contract: Contract) -> dict[str, Any]:
+    """Return a request as parameters, with the empty lists that plain ones have."""
+    empty: dict[str, Any] = {
+        p.name: [] for p in contract.parameters if p.generate.get("plain") == []
+    }
+    params = {**empty, **task.params}
+    return {p.name: params[p.name] for p in contract.parameters if p.name in params}
 
 
 def plain(contract: Contract, **changes: Any) -> dict[str, Any]:

@@ -294,7 +294,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
         @make_settings(self.settings.max_examples)
         @given(task=strategies.tasks(contract=self.contract), plan=plan_strategy(self.contract))
         def run(task: Any, plan: ReplyPlan) -> None:
-            scenario = Scenario(name="fuzz", params=cases.from_task(task), plan=plan)
+            scenario = Scenario(name="fuzz", params=cases.from_task(task, self.contract), plan=plan)
             self._step("fuzz", None)
             self._hit("fuzz", self._observe("fuzz", scenario))
 

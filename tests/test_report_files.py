@@ -291,6 +291,6 @@ def test_absent_parameters_stand_in_the_page():
     exchange = Exchange(request="GET /?Action=StartMPUTask&AppId=shop", reply="")
     page = to_html(*both(broken(FAILING, exchanges=(exchange,))))
     assert "<dt><code><bdi>AppId</bdi></code></dt><dd><bdi>shop</bdi></dd>" in page
-    absent = '<div class="absent"><dt><code><bdi>BackgroundColor</bdi></code></dt>'
+    absent = '<div class="absent required"><dt><code><bdi>BackgroundColor</bdi></code></dt>'
     assert f"{absent}<dd>absent (required, 0 by default)</dd>" in page
     assert "2 parameters sent, " in page

@@ -335,7 +335,8 @@ def _parameters(exchange: Exchange, contract: Contract) -> Iterator[str]:
     for each in found[:MAX_SHOWN]:
         name = f"<dt><code><bdi>{for_html(each.name)}</bdi></code></dt>"
         if each.value is None:
-            yield f'<div class="absent">{name}<dd>absent ({for_html(each.about)})</dd></div>'
+            kind = "absent required" if each.required else "absent"
+            yield f'<div class="{kind}">{name}<dd>absent ({for_html(each.about)})</dd></div>'
         else:
             value = f"<bdi>{for_html(each.value)}</bdi>" if each.value else "(empty)"
             yield f"<div>{name}<dd>{value}</dd></div>"

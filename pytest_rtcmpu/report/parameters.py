@@ -19,12 +19,13 @@ MAX_SHOWN = 200
 class Sent:
     """A parameter of a request; ``value`` is ``None`` where it is absent.
 
-    about: what the contract says of one that is absent.
+    about, required: what the contract says of one that is absent.
     """
 
     name: str
     value: str | None = None
     about: str = ""
+    required: bool = False
 
 
 def parameters(text: str, contract: Contract) -> list[Sent]:
@@ -52,7 +53,8 @@ def parameters(text: str, contract: Contract) -> list[Sent]:
 
 def _absent(parameter: Parameter) -> Iterator[Sent]:
     default = "" if parameter.default is None else f", {parameter.default} by default"
-    yield Sent(parameter.name, about=f"{'required' if parameter.required else 'optional'}{default}")
+    about = f"{'required' if parameter.required else 'optional'}{default}"
+    yield Sent(parameter.name, about=about, required=parameter.required)
 
 
 def _read(text: str) -> Request | None:

@@ -416,6 +416,17 @@ def test_the_parameters() -> None:
     assert CONTRACT.parameter("UserPanes").items.maximum is None  # S1 prints none
 
 
+def test_aliases_are_printed_on_their_page() -> None:
+    """TaskID is on StartMPUTask's page of 2019-05 alone: no other page has a second spelling."""
+    assert {
+        (edition, name, parameter.path, parameter.aliases)
+        for edition in editions()
+        for name, operation in load(edition).operations.items()
+        for parameter in operation.parameters
+        if parameter.aliases
+    } == {("2019-05", "StartMPUTask", "TaskId", ("TaskID",))}
+
+
 def test_task_profiles() -> None:
     """The eight profiles, in S1's order."""
     assert [row.value for row in CONTRACT.parameter("TaskProfile").values] == [

@@ -3,18 +3,17 @@
     pip install pytest-rtcmpu alibabacloud_rtc20180111==5.3.5
     rtcmpu check client -- python python_new_sdk.py
 
-The model has no TaskProfile, save in 1.0.0, so ``start`` leaves it out: that is what the client can
-say. ``--task-profile`` sends it as an extra query parameter, past the model; ``--async`` calls the
-client's coroutine; ``--hmac-sha1`` chooses its older signature.
+The model has no TaskProfile, save in 1.0.0, so ``from_map`` leaves it out: that is what the client
+can say. ``--task-profile`` sends it as an extra query parameter, past the model; ``--async`` calls
+the client's coroutine; ``--hmac-sha1`` chooses its older signature.
 """
 
 import argparse
 import asyncio
-import inspect
 from urllib.parse import urlsplit
 
+from alibabacloud_rtc20180111 import models
 from alibabacloud_rtc20180111.client import Client
-from alibabacloud_rtc20180111.models import StartMPUTaskRequest, StartMPUTaskRequestUserPanes
 from alibabacloud_tea_openapi.models import Config
 
 from pytest_rtcmpu.checks.testees import serve_testee
@@ -26,7 +25,17 @@ try:  # 5.3 and later
 except (ImportError, TypeError):
     from alibabacloud_tea_util.models import ExtendsParameters, RuntimeOptions
 
-FIELDS = inspect.signature(StartMPUTaskRequest).parameters
+METHODS = {
+    "StartMPUTask": "start_mputask",
+    "StopMPUTask": "stop_mputask",
+    "GetMPUTaskStatus": "get_mputask_status",
+    "UpdateMPULayout": "update_mpulayout",
+    "CreateMPULayout": "create_mpulayout",
+    "ModifyMPULayout": "modify_mpulayout",
+    "DeleteMPULayout": "delete_mpulayout",
+    "DescribeMPULayoutList": "describe_mpulayout_list",
+    "DescribeMPULayoutInfoList": "describe_mpulayout_info_list",
+}
 
 
 def config(endpoint, credentials, **more):
@@ -42,42 +51,29 @@ def config(endpoint, credentials, **more):
     )
 
 
-def make_start(given):
-    """Return the callable that starts one task in the way that the arguments say."""
+def make_call(given):
+    """Return the callable that calls in the way that the arguments say."""
     more = {"signature_algorithm": "v2"} if given.hmac_sha1 else {}
 
-    def start(params, *, endpoint, credentials, timeout):
-        """Start one task and return its RequestId, or raise what the client raises."""
+    def call(params, *, endpoint, credentials, timeout, operation="StartMPUTask"):
+        """Call an operation and return what it tells, or raise what the client raises."""
         client = Client(config(endpoint, credentials, **more))
-        request = StartMPUTaskRequest(
-            app_id=params["AppId"],
-            channel_id=params["ChannelId"],
-            task_id=params["TaskId"],
-            media_encode=params["MediaEncode"],
-            background_color=params["BackgroundColor"],
-            layout_ids=params["LayoutIds"],
-            user_panes=[
-                StartMPUTaskRequestUserPanes(
-                    pane_id=pane["PaneId"], user_id=pane["UserId"], source_type=pane["SourceType"]
-                )
-                for pane in params["UserPanes"]
-            ],
-            stream_url=params["StreamURL"],
-            **({"task_profile": params["TaskProfile"]} if "task_profile" in FIELDS else {}),
-        )
+        request = getattr(models, f"{operation}Request")().from_map(params)
         options = RuntimeOptions(
             connect_timeout=int(timeout * 1000), read_timeout=int(timeout * 1000)
         )
-        if given.task_profile:
+        if given.task_profile and "TaskProfile" in params:
             past = {"TaskProfile": params["TaskProfile"]}
             options.extends_parameters = ExtendsParameters(queries=past)
-        if given.use_async:
-            reply = asyncio.run(client.start_mputask_with_options_async(request, options))
-        else:
-            reply = client.start_mputask_with_options(request, options)
-        return reply.body.request_id
+        method = getattr(client, f"{METHODS[operation]}_with_options{'_async' * given.use_async}")
+        reply = method(request, options)
+        body = (asyncio.run(reply) if given.use_async else reply).body
+        if operation == "GetMPUTaskStatus":
+            return {"request_id": body.request_id, "status": body.status}
+        return body.request_id
 
-    return start
+    call.operations = tuple(name for name, method in METHODS.items() if hasattr(Client, method))
+    return call
 
 
 if __name__ == "__main__":
@@ -85,4 +81,4 @@ if __name__ == "__main__":
     parser.add_argument("--task-profile", action="store_true")
     parser.add_argument("--async", dest="use_async", action="store_true")
     parser.add_argument("--hmac-sha1", action="store_true")
-    serve_testee(make_start(parser.parse_args()))
+    serve_testee(make_call(parser.parse_args()))

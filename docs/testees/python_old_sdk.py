@@ -3,24 +3,40 @@
     pip install pytest-rtcmpu aliyun-python-sdk-rtc==1.3.5
     rtcmpu check client -- python python_old_sdk.py
 
-The request has no setter for TaskProfile; ``add_query_param``, which any request has, sends it.
+A parameter without a setter, such as TaskProfile, goes by ``add_query_param``, which any request
+has.
 The client returns the reply's body as bytes, whatever it says. Its caller reads the RequestId, and
 here that is the testee: a body without one is an error by the testee's doing, not the client's.
 """
 
 import json
+import pkgutil
+from importlib import import_module
 from urllib.parse import urlsplit
 
 from aliyunsdkcore.acs_exception.exceptions import ClientException
 from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
 from aliyunsdkcore.client import AcsClient
-from aliyunsdkrtc.request.v20180111.StartMPUTaskRequest import StartMPUTaskRequest
+from aliyunsdkrtc.request import v20180111
 
 from pytest_rtcmpu.checks.testees import serve_testee
 
+OPERATIONS = (
+    *("StartMPUTask", "StopMPUTask", "GetMPUTaskStatus", "UpdateMPULayout"),
+    *("CreateMPULayout", "ModifyMPULayout", "DeleteMPULayout"),
+    *("DescribeMPULayoutList", "DescribeMPULayoutInfoList"),
+)
+MODULES = {found.name for found in pkgutil.iter_modules(v20180111.__path__)}
 
-def start(params, *, endpoint, credentials, timeout):
-    """Start one task and return its RequestId, or raise what the client raises."""
+
+def request_of(operation):
+    """Return a new request of an operation."""
+    module = import_module(f"{v20180111.__name__}.{operation}Request")
+    return getattr(module, f"{operation}Request")()
+
+
+def call(params, *, endpoint, credentials, timeout, operation="StartMPUTask"):
+    """Call an operation and return what it tells, or raise what the client raises."""
     url = urlsplit(endpoint)
     key = (credentials.access_key_id, credentials.access_key_secret)
     if credentials.security_token:
@@ -34,28 +50,29 @@ def start(params, *, endpoint, credentials, timeout):
         connect_timeout=timeout,
         timeout=timeout,
     )
-    request = StartMPUTaskRequest()
+    request = request_of(operation)
     request.set_endpoint(url.hostname)
     request.set_protocol_type(url.scheme)
-    request.set_AppId(params["AppId"])
-    request.set_ChannelId(params["ChannelId"])
-    request.set_TaskId(params["TaskId"])
-    request.add_query_param("TaskProfile", params["TaskProfile"])
-    request.set_MediaEncode(params["MediaEncode"])
-    request.set_BackgroundColor(params["BackgroundColor"])
-    request.set_LayoutIdss(params["LayoutIds"])
-    request.set_UserPaness(params["UserPanes"])
-    request.set_StreamURL(params["StreamURL"])
+    for name, value in params.items():
+        setter = f"set_{name}s" if isinstance(value, list) else f"set_{name}"
+        if hasattr(request, setter):
+            getattr(request, setter)(value)
+        else:
+            request.add_query_param(name, value)
     try:
         reply = client.do_action_with_exception(request)
     except ClientException as error:
         # A code of the client's own, such as SDK.HttpError: the reply had none.
         raise ConnectionError(str(error)) from error
-    request_id = json.loads(reply)["RequestId"]
-    if not request_id:
+    fields = json.loads(reply)
+    if not fields["RequestId"]:
         raise ValueError("a reply without a RequestId")
-    return request_id
+    if operation == "GetMPUTaskStatus":
+        return {"request_id": fields["RequestId"], "status": fields["Status"]}
+    return fields["RequestId"]
 
+
+call.operations = tuple(name for name in OPERATIONS if f"{name}Request" in MODULES)
 
 if __name__ == "__main__":
-    serve_testee(start)
+    serve_testee(call)

@@ -2,6 +2,8 @@
 
     python docs/testees/survey.py                   # all of them: some twenty minutes, pip and npm
     python docs/testees/survey.py requests-aliyun   # those whose name holds a text
+    python docs/testees/survey.py --edition 2021-03 "rtc 1.3.5" "rtc20180111 5.3.5"
+    python docs/testees/survey.py --operation StopMPUTask --operation GetMPUTaskStatus "rtc 1.3.5"
 
 Environments are made once, in ``--folder``. Each client is judged by the documented phase, seed 1.
 """
@@ -122,11 +124,14 @@ def install(client: Client, folder: Path) -> tuple[list[str], dict[str, str]]:
     return [str(python), str(testee), *client.testee[1:]], {}
 
 
-def judge(command: list[str], environment: dict[str, str]) -> dict[str, dict]:
+def judge(
+    command: list[str], environment: dict[str, str], edition: str, operations: list[str]
+) -> dict[str, dict]:
     """Run the documented phase on a testee and return its clauses, by id."""
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.json"
         options = ["--phase", "documented", "--seed", "1", "--timeout", "10"]
+        options += ["--edition", edition, *(f"--operation={name}" for name in operations)]
         files = ["--report", str(report), "--save-cases", str(Path(scratch) / "cases")]
         check = [sys.executable, "-m", "pytest_rtcmpu", "check", "client"]
         done = subprocess.run(
@@ -171,6 +176,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("name", nargs="*", help="only clients whose name holds one of these")
     parser.add_argument("--folder", type=Path, default=Path(".rtcmpu-survey"))
+    parser.add_argument("--edition", default="2019-05")
+    parser.add_argument("--operation", action="append", default=[])
     given = parser.parse_args()
     chosen = [c for c in CLIENTS if not given.name or any(n in c.name for n in given.name)]
     if not chosen:
@@ -179,7 +186,8 @@ def main() -> int:
     status = 0
     for client in chosen:
         try:
-            line = row(client.name, judge(*install(client, given.folder)))
+            made = install(client, given.folder)
+            line = row(client.name, judge(*made, given.edition, given.operation))
         except (RuntimeError, subprocess.CalledProcessError) as error:
             status = 2
             print(f"{client.name}: {error}", file=sys.stderr)

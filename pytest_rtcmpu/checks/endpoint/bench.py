@@ -21,6 +21,7 @@ from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
 from pytest_rtcmpu.checks.endpoint.race import PATIENCE, race
 from pytest_rtcmpu.checks.endpoint.scenarios import (
+    AFTER_REFUSAL,
     Observation,
     ReadReply,
     Scenario,
@@ -221,6 +222,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         key = self._key(step)
         existed = key in self._started
         answer = self._send(step, request)
+        if existed and step.expect.clause == AFTER_REFUSAL:
+            return []  # the one before was not refused: nothing is seen of what a refusal changes
         return self._judge_step(phase, scenario, request, answer, existed=existed)
 
     def _follow(self, step: Step) -> None:

@@ -11,6 +11,7 @@ from pytest_rtcmpu.checks.endpoint.cases_of_envelopes import orders, wrong
 from pytest_rtcmpu.checks.endpoint.cases_of_operations import of_operation
 from pytest_rtcmpu.checks.endpoint.cases_of_state import existence, nonces
 from pytest_rtcmpu.checks.endpoint.scenarios import (
+    AFTER_REFUSAL,
     Expect,
     Scenario,
     Step,
@@ -201,7 +202,7 @@ def _refusals(contract: Contract) -> Iterator[Scenario]:
         step = Step(pairs=fresh_pairs(broken, contract), expect=refused)
         again = Step(
             pairs=fresh(cases.plain(contract), contract),
-            expect=Expect(clause="request.refused.changes-nothing"),
+            expect=Expect(clause=AFTER_REFUSAL),
         )
         # A refused request reserves no TaskId: the same one, put right, is accepted.
         yield Scenario(name=name, steps=(step, again))

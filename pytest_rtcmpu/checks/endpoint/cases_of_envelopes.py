@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_rtcmpu.checks import cases
-from pytest_rtcmpu.checks.endpoint.scenarios import Expect, Pairs, Scenario, Step, fresh, single
+from pytest_rtcmpu.checks.endpoint.scenarios import (
+    AFTER_REFUSAL,
+    Expect,
+    Pairs,
+    Scenario,
+    Step,
+    fresh,
+    single,
+)
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.strategies.envelope_defects import wrong_envelopes
 
@@ -14,7 +22,7 @@ from pytest_rtcmpu.strategies.envelope_defects import wrong_envelopes
 def wrong(contract: Contract) -> Iterator[Scenario]:
     """Yield what is wrong with the envelope alone."""
     plain = fresh(cases.plain(contract), contract)
-    then = Expect(clause="request.refused.changes-nothing")
+    then = Expect(clause=AFTER_REFUSAL)
     for clause, row in wrong_envelopes(contract):
         if clause.rule == "unique":
             continue  # needs an earlier request: see cases_of_state

@@ -20,6 +20,10 @@ from pytest_rtcmpu.values.messages import Request, Response
 Pairs = tuple[tuple[str, str], ...]
 
 
+# What is sent after a refusal, put right, is about this.
+AFTER_REFUSAL = "request.refused.changes-nothing"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expect:
     """What must answer: nothing in ``codes`` means a success.

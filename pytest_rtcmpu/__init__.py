@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pytest
+
     from pytest_rtcmpu.checks.testees.protocol import PlainCredentials
     from pytest_rtcmpu.client import Client, Envelope, Reply, StatusReply
     from pytest_rtcmpu.contract import Contract
@@ -165,6 +167,11 @@ def _own_error(name: str) -> object:
         return getattr(importlib.import_module(f"{__name__}.errors"), name)
     except AttributeError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Load the plugin where this package is named as one: ``-p pytest_rtcmpu``."""
+    pluginmanager.import_plugin("rtcmpu", consider_entry_points=True)
 
 
 def __dir__() -> list[str]:

@@ -23,6 +23,7 @@ from pytest_rtcmpu.model import GetMPUTaskStatus, OperationRequest, StartMPUTask
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.rules import Pairs
 from pytest_rtcmpu.signatures import sign as signing
+from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.credentials import REDACTED, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
@@ -103,6 +104,7 @@ class Client:
         now, nonce: where time and nonces come from.
     """
 
+    @naming_keywords
     def __init__(
         self,
         credentials: Credentials,

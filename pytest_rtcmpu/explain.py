@@ -1,17 +1,21 @@
-"""The contract in words: one Code, clause or silence explained, and the whole as Markdown."""
+"""The contract in words: one of its names explained, and the whole as Markdown.
+
+A name is a Code, an error id, a clause, a silence or a parameter.
+"""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from pytest_rtcmpu.contract import (
     Clause,
+    CommonParameter,
     Contract,
     ContractError,
     ErrorRow,
+    Operation,
     Parameter,
     Quantity,
     Relation,
@@ -19,12 +23,17 @@ from pytest_rtcmpu.contract import (
     Silence,
 )
 from pytest_rtcmpu.contract.derived import length, limits
+from pytest_rtcmpu.contract.types import named
+from pytest_rtcmpu.values.text import nearest
 
 
 def explain(name: str, contract: Contract) -> str:
-    """Return what a Code, an error id, a clause or a silence means, where it stands, what to do.
+    """Return what a name of the contract means, where it stands, what to do.
 
-    Letter case does not matter.
+    Args:
+        name: a Code, an error id, a clause, a silence, or a parameter by its full name
+            (``UserPanes.PaneId``), with an operation before it where one alone is meant
+            (``StopMPUTask.TaskId``). Letter case does not matter.
 
     Raises:
         ContractError: for an unknown name, with the nearest.
@@ -34,13 +43,23 @@ def explain(name: str, contract: Contract) -> str:
     parts = [_error(row, contract) for row in rows]
     parts += [_clause(c, contract) for c in contract.all_clauses if c.id.casefold() == wanted]
     parts += [_silence(s, contract) for s in all_silences(contract) if s.id.casefold() == wanted]
+    parts += [
+        _parameter(p, operation, contract)
+        for p, operation in _all_parameters(contract)
+        if wanted in (each.casefold() for each in _names_of(p, operation))
+    ]
+    parts += [
+        _common(p, contract) for p in contract.common_parameters if p.name.casefold() == wanted
+    ]
     if not parts:
-        known = {each.casefold(): each for each in _names(contract)}
-        near = [known[each] for each in difflib.get_close_matches(wanted, known, n=5, cutoff=0.5)]
-        within = [each for low, each in known.items() if wanted in low and each not in near]
+        known = list(dict.fromkeys(_names(contract)))
+        near = nearest(name, known, n=5)
+        within = [each for each in known if wanted in each.casefold() and each not in near]
         hint = ", ".join((*near, *within)[:5])
-        nearest = f"the nearest are {hint}" if hint else "rtcmpu contract prints all there is"
-        raise ContractError(f"{name!r}: no Code, clause or silence of that name; {nearest}")
+        listed = f"the nearest are {hint}" if hint else "rtcmpu contract prints all there is"
+        raise ContractError(
+            f"{name!r}: no Code, clause, silence or parameter of that name; {listed}"
+        )
     return "\n\n".join(dict.fromkeys(parts))
 
 
@@ -55,6 +74,20 @@ def _names(contract: Contract) -> Iterator[str]:
     yield from (row.code for row in contract.errors)
     yield from (clause.id for clause in contract.all_clauses)
     yield from (silence.id for silence in all_silences(contract))
+    yield from (p.path for p, _ in _all_parameters(contract))
+    yield from (p.name for p in contract.common_parameters)
+
+
+def _all_parameters(contract: Contract) -> Iterator[tuple[Parameter, Operation]]:
+    for operation in contract.operations.values():
+        yield from ((p, operation) for _, p in named(operation.parameters))
+
+
+def _names_of(p: Parameter, operation: Operation) -> Iterator[str]:
+    above = p.path.removesuffix(p.name)
+    for name in (p.name, *p.aliases):
+        yield f"{above}{name}"
+        yield f"{operation.name}.{above}{name}"
 
 
 def _error(row: ErrorRow, contract: Contract) -> str:
@@ -114,6 +147,60 @@ def _silence(silence: Silence, contract: Contract) -> str:
     )
 
 
+def _parameter(p: Parameter, operation: Operation, contract: Contract) -> str:
+    told = {"rules": _rules(p, operation), "left open": _left_open(p, operation)}
+    return _block(
+        f"{p.path} (a parameter of {operation.name})",
+        {
+            "meaning": p.text,
+            "in its words": p.quote,
+            "type": _kind(p),
+            "required": "yes" if p.required else "no",
+            "values": _values(p, contract, mark="", names=True),
+            "default": None if p.default is None else str(p.default),
+            "accepted as": ", ".join(p.aliases),
+            "fields": ", ".join(each.path for each in p.fields),
+            **{
+                heading: "\n".join(f"{id_}: {text}" for id_, text in found.items())
+                for heading, found in told.items()
+            },
+            "source": _source(p.source, contract),
+            "level": _level(p.level, contract),
+            "why": p.why,
+        },
+    )
+
+
+def _rules(p: Parameter, operation: Operation) -> dict[str, str]:
+    """Return the clauses about a parameter: its own, those of relations, those about its Codes."""
+    related = {relation.id for relation in operation.relations if _is_about(relation, p)}
+    own = [c for c in operation.clauses if c.parameter == p.path or c.id in related]
+    about_codes = {c.code_clause for c in own}
+    return {c.id: c.text for c in (*own, *(c for c in operation.clauses if c.id in about_codes))}
+
+
+def _left_open(p: Parameter, operation: Operation) -> dict[str, str]:
+    ids = {relation.id for relation in operation.relations if _is_about(relation, p)}
+    ids.update(filter(None, (p.tolerated, *p.silent_schemes.values())))
+    return {s.id: s.text for s in operation.silences if s.id in ids}
+
+
+def _is_about(relation: Relation, p: Parameter) -> bool:
+    return p.path in {side.path for side in (relation.left, relation.right) if side}
+
+
+def _common(p: CommonParameter, contract: Contract) -> str:
+    return _block(
+        f"{p.name} (a common parameter, of every operation)",
+        {
+            "required": "yes" if p.required else "no",
+            "values": p.value,
+            "source": _source(p.source, contract),
+            "level": _level(p.level, contract),
+        },
+    )
+
+
 def _source(source: str, contract: Contract) -> str:
     title = next((s.title for s in contract.sources if s.id == source.split()[0]), None)
     return f"{source}: {title}" if title else source
@@ -126,7 +213,9 @@ def _level(level: str, contract: Contract) -> str:
 def _block(title: str, rows: Mapping[str, str | None]) -> str:
     shown = {name: text for name, text in rows.items() if text}
     width = max(map(len, shown))
-    return "\n".join((title, *(f"  {name:<{width}}  {text}" for name, text in shown.items())))
+    below = "\n" + " " * (width + 4)
+    lines = (f"  {name:<{width}}  {text.replace(chr(10), below)}" for name, text in shown.items())
+    return "\n".join((title, *lines))
 
 
 # ---------------------------------------------------------------------------- the whole contract
@@ -240,22 +329,31 @@ def _markdown(contract: Contract) -> Iterator[str]:
 
 def _parameters(p: Parameter, contract: Contract) -> Iterator[tuple[object, ...]]:
     required = "yes" if p.required else "no"
-    kind = f"list of {p.kind}" if p.items else p.kind
-    yield f"`{p.path}`", kind, required, _values(p, contract), p.text, p.level, p.source
+    yield f"`{p.path}`", _kind(p), required, _values(p, contract), p.text, p.level, p.source
     for part in p.fields:
         yield from _parameters(part, contract)
 
 
-def _values(p: Parameter, contract: Contract) -> str:
+def _kind(p: Parameter) -> str:
+    return f"list of {p.kind}" if p.items else p.kind
+
+
+def _values(p: Parameter, contract: Contract, *, mark: str = "`", names: bool = False) -> str:
+    """Return which values a parameter has.
+
+    mark: what stands before and after each.
+    names: whether the names of an enumeration's values are said.
+    """
     if p.values:
-        return ", ".join(f"`{row.value}`" for row in p.values)
+        told = ((row.value, f" {row.name}" if names else "") for row in p.values)
+        return ", ".join(f"{mark}{value}{mark}{name}" for value, name in told)
     if p.values_from == "layouts":
-        return ", ".join(f"`{layout}`" for layout in contract.layouts)
+        return ", ".join(f"{mark}{layout}{mark}" for layout in contract.layouts)
     if (p.minimum, p.maximum) != (None, None):
         return limits(p)
     if p.alphabet is not None or p.maximum_bytes is not None or p.maximum_characters is not None:
         return ", ".join(filter(None, (p.alphabet, length(p))))
-    return ", ".join(f"`{scheme}://`" for scheme in p.schemes)
+    return ", ".join(f"{mark}{scheme}://{mark}" for scheme in p.schemes)
 
 
 def _reply(each: ReplyField, prefix: str = "") -> Iterator[tuple[object, ...]]:

@@ -1,5 +1,6 @@
-"""Contract classes for test suites: the public name of ``plugin.testing``."""
+"""Contract classes for test suites, and the types that they need: ``plugin.testing``, in public."""
 
+from pytest_rtcmpu.checks.testees.protocol import PlainCredentials
 from pytest_rtcmpu.plugin.testing import ClientContract, EndpointContract
 
-__all__ = ["ClientContract", "EndpointContract"]
+__all__ = ["ClientContract", "EndpointContract", "PlainCredentials"]

@@ -21,6 +21,7 @@ from pytest_rtcmpu import cli, contract
 from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Finding, check_id
 from pytest_rtcmpu.checks.run import Settings
 from pytest_rtcmpu.checks.testees.targets import Target
+from pytest_rtcmpu.contract import types
 from pytest_rtcmpu.values.credentials import credentials_from
 
 CONTRACT = contract.load()
@@ -191,8 +192,9 @@ def test_zero_checks_are_no_success(bench, silent):
             "known failures none.toml: .*No such file",
         ),
         ("explain TaskExistd", "the nearest are TaskExisted"),
+        ("explain Backgroundcolr", "the nearest are BackgroundColor"),
         ("explain zzz", "rtcmpu contract prints all there is"),
-        ("replay none.json", "none.json: .*No such file"),
+        ("replay none.json", "none.json: there is no such file"),
     ],
 )
 def test_what_cannot_run_says_why(capsys, arguments, why):
@@ -538,6 +540,58 @@ def test_a_name_is_explained(capsys, name, told):
     assert "meaning" in out
     assert "what to do" in out
     assert [text for text in told if text not in out] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "BackgroundColor",
+            [
+                "BackgroundColor (a parameter of StartMPUTask)",
+                "R + G*256 + B*65536",
+                "required      yes",
+                "values        0 to 16777215",
+                "default       0",
+                "background-color.range: ",
+                "error.invalid-background-color: ",
+                "S1: StartMPUTask",
+            ],
+        ),
+        ("mediaencode", ["20 P720", "left open", "silence.resolution-above-profile: "]),
+        ("LayoutIds", ["list of integer", "1, 2, 3", "repeat-list.layout-ids.code: "]),
+        ("UserPanes", ["UserPanes.PaneId, "]),
+        ("UserPanes.PaneId", ["0 to 15", "user-panes.pane-id.zero: "]),
+        ("TaskID", ["of StartMPUTask", "of StopMPUTask", "accepted as   TaskID"]),
+        ("StopMPUTask.TaskId", ["stop.task-id.required: "]),
+        ("Timestamp", ["a common parameter", "required  yes", "S2 111549: "]),
+    ],
+)
+def test_a_parameter_is_explained(capsys, name, told):
+    """A parameter comes with its row, its values and default, its rules, and where it stands."""
+    assert cli.main(["explain", name]) == 0
+    out = capsys.readouterr().out
+    assert [text for text in told if text not in out] == []
+    assert "level" in out
+
+
+def test_an_operation_before_a_parameter_leaves_out_the_others(capsys):
+    """StopMPUTask.TaskId is that operation's alone."""
+    assert cli.main(["explain", "StopMPUTask.TaskId"]) == 0
+    assert "(a parameter of StartMPUTask)" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("edition", contract.editions())
+def test_every_parameter_is_explained(capsys, edition):
+    """There is no parameter of any operation of an edition that cannot be explained."""
+    known = contract.load(edition)
+    names = {
+        f"{operation.name}.{path}"
+        for operation in known.operations.values()
+        for path, _ in types.named(operation.parameters)
+    } | {p.name for p in known.common_parameters}
+    assert {cli.main(["explain", name, "--edition", edition]) for name in names} == {0}
+    assert capsys.readouterr().err == ""
 
 
 def test_every_name_is_explained(capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -179,3 +180,40 @@ def test_contrast(browser: Any, server: ServedEndpoint, dark: bool) -> None:
     found = page.evaluate(CONTRAST)
     assert len(found) > 100
     assert [pair for pair in found if pair[0] < 4.5] == []
+
+
+#: The words that stand on more than one line, under a selector.
+BROKEN_WORDS = """(selector) => {
+  const broken = [];
+  for (const element of document.querySelectorAll(selector)) {
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      for (const word of walker.currentNode.data.matchAll(/\\S+/g)) {
+        const range = document.createRange();
+        range.setStart(walker.currentNode, word.index);
+        range.setEnd(walker.currentNode, word.index + word[0].length);
+        const tops = [...range.getClientRects()].map((rect) => Math.round(rect.top));
+        if (new Set(tops).size > 1) broken.push(word[0]);
+      }
+    }
+  }
+  return broken;
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_a_long_code_breaks_between_words(
+    browser: Any, rtcmpu_server: ServedEndpoint, width: int
+) -> None:
+    """No Code is torn amid a word, on a phone neither, and nothing is wider than the page."""
+    codes = {row.code: row.http_status for row in rtcmpu_server.contract.errors}
+    longest = sorted(codes, key=len)[-4:]
+    pairs = dataclasses.replace(TASK, task_id="t" * 30, channel_id="c" * 30).to_wire()
+    for code in longest:
+        rtcmpu_server.fail_next(code, http_status=codes[code])
+        call(rtcmpu_server.url, *pairs)
+    page = browser.open(address(rtcmpu_server), width=width, height=800)
+    assert page.evaluate("document.querySelectorAll('.outcome').length") == len(longest)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(f"({BROKEN_WORDS})('.outcome, .why code')") == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -12,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reports import CONTRACT, both, broken, everything, held, of, run, subject_run
 
-from pytest_rtcmpu.contract import Clause, Level, Source
+from pytest_rtcmpu.checks.core import Exchange
+from pytest_rtcmpu.contract import Clause, Level, Source, load
 from pytest_rtcmpu.report import check_path, ledgers, summary, write
 from pytest_rtcmpu.report.github import annotate
 from pytest_rtcmpu.report.html import to_html
 from pytest_rtcmpu.report.json_report import dumps, to_json
 from pytest_rtcmpu.report.junit import to_junit
 from pytest_rtcmpu.report.ledger import OUTCOMES
+from pytest_rtcmpu.report.parameters import parameters
 from pytest_rtcmpu.values.credentials import Secret
 
 FAILING = of("client")[0]
@@ -238,3 +240,57 @@ def test_page_labels_every_control():
     boxes = [given for given in inputs if given["type"] == "checkbox"]
     assert len(boxes) == len(OUTCOMES) + len(CONTRACT.levels)
     assert sum(tag == "label" and "for" not in given for tag, given in page.tags) == len(boxes)
+
+
+# ------------------------------------------------------------------------- parameter by parameter
+
+
+def shown(request, edition=None):
+    """The parameters of a request that is shown, by name; absent ones are None."""
+    return {each.name: each.value for each in parameters(request, edition or load())}
+
+
+def test_a_form_is_shown_parameter_by_parameter():
+    """Query and form are taken apart, and what the operation has and was not sent is absent."""
+    found = shown(
+        "POST /?Action=StartMPUTask HTTP/1.1\nHost: x\n"
+        "Content-Type: application/x-www-form-urlencoded\n\n"
+        "AppId=a%2Fb&UserPanes.0.PaneId=1&StreamURL=&Signature=**********"
+    )
+    assert found["AppId"] == "a/b"
+    assert found["UserPanes.0.PaneId"] == "1"
+    assert found["StreamURL"] == ""
+    assert found["Signature"] == "**********"
+    assert {name for name, value in found.items() if value is None} == {
+        p.name for p in load().parameters
+    } - {"AppId", "UserPanes", "StreamURL"}
+
+
+def test_parameters_stand_in_the_order_of_the_page():
+    """The operation's own come first, an alias in its place, and the envelope's after them."""
+    names = list(shown("GET /?Format=JSON&StreamURL=r&TaskID=t&AppId=a&Action=StartMPUTask"))
+    expected = [p.name for p in load().parameters]
+    expected[expected.index("TaskId")] = "TaskID"
+    assert names == [*expected, "Format", "Action"]
+
+
+def test_a_request_of_v3_names_its_operation_in_a_header():
+    """The operation is found where V3 has it."""
+    found = shown("GET /?AppId=a\nx-acs-action: StopMPUTask")
+    assert found == {"AppId": "a", "TaskId": None}
+
+
+@pytest.mark.parametrize("text", ["", "no request", "GET /?Action=Other", "GET /", "LIST *\n\n"])
+def test_what_is_no_request_of_an_operation_has_no_parameters(text):
+    """Where nobody can say which parameters there should be, none is shown."""
+    assert parameters(text, load()) == []
+
+
+def test_absent_parameters_stand_in_the_page():
+    """The page shows each parameter that was sent, and each that was not, with its default."""
+    exchange = Exchange(request="GET /?Action=StartMPUTask&AppId=shop", reply="")
+    page = to_html(*both(broken(FAILING, exchanges=(exchange,))))
+    assert "<dt><code><bdi>AppId</bdi></code></dt><dd><bdi>shop</bdi></dd>" in page
+    absent = '<div class="absent required"><dt><code><bdi>BackgroundColor</bdi></code></dt>'
+    assert f"{absent}<dd>absent (required, 0 by default)</dd>" in page
+    assert "2 parameters sent, " in page

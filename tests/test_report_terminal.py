@@ -48,14 +48,42 @@ SCREENS = {
 }
 
 
+def is_to_copy(line):
+    """Whether a line holds a command or an option."""
+    return line.startswith("More: ")
+
+
 @pytest.mark.parametrize("width", [20, 80, 200])
 @pytest.mark.parametrize("made", SCREENS.values(), ids=SCREENS)
 def test_screenful(made, width):
     """The summary fits a screen, in height and in width, however much is broken."""
     lines = text(made, width=width, problems=["p" * 300] * 9).splitlines()
     assert len(lines) <= SCREEN
-    assert max(map(cells, lines)) <= width
+    assert max(cells(line) for line in lines if not is_to_copy(line)) <= width
     assert lines[-1].startswith("FAILED")
+
+
+@pytest.mark.parametrize("width", [20, 80])
+def test_a_command_is_never_cut(width):
+    """What is to be copied stands whole, on however narrow a terminal."""
+    lines = text(both(broken(max(FAILING, key=len))), width=width).splitlines()
+    told = f"--report FILE.html (requests, replies); rtcmpu explain {max(FAILING, key=len)}"
+    assert f"More: -v; {told}" in lines
+
+
+def test_what_is_no_terminal_cuts_nothing():
+    """Where there is no terminal, a line is as long as what it says."""
+    said = text(both(broken(FAILING[0]), target="node " + "x" * 300), width=None)
+    assert "x" * 300 in said
+    assert "…" not in said
+
+
+def test_options_are_those_of_whoever_asks():
+    """Under pytest the options have pytest's names."""
+    said = text(both(broken(FAILING[0]), broken(READINGS[0])), dash="--rtcmpu-")
+    assert "; --rtcmpu-report FILE.html" in said
+    assert "--rtcmpu-strict makes them fail" in said
+    assert not re.search(r"--(report|strict)", said)
 
 
 def test_broken_clause_is_told():

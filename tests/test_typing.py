@@ -61,3 +61,16 @@ def test_every_public_type_is_known(tmp_path: Path) -> None:
     ]
     assert told == []
     assert found["completenessScore"] == 1.0
+
+
+def test_the_examples_of_the_contract_classes_are_typed(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """What docs/checks.md shows to be written down passes a strict type checker as it stands."""
+    page = (pytestconfig.rootpath / "docs" / "checks.md").read_text("utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(examples) > 2
+    for number, example in enumerate(examples):
+        (tmp_path / f"example_{number}.py").write_text(example, "utf-8")
+    cache = pytestconfig.rootpath / ".mypy_cache" / "users"
+    assert _errors(tmp_path, tmp_path, cache) == set()

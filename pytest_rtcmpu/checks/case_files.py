@@ -16,7 +16,7 @@ from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.contract import DEFAULT_EDITION
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.files import replace_whole
-from pytest_rtcmpu.values.text import system_error
+from pytest_rtcmpu.values.text import near, system_error
 
 SCHEMA = "rtcmpu-case/1"
 #: Characters of a file; one holds a few steps, and texts that are cut.
@@ -128,7 +128,16 @@ def read(path: str | os.PathLike[str]) -> SavedCase:
         if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
             raise CannotRun(f"{path}: expected a saved case of {SCHEMA}")
         return records.load(SavedCase, data)
+    except FileNotFoundError:
+        raise CannotRun(f"{path}: there is no such file{_near_file(Path(path))}") from None
     except OSError as error:
         raise CannotRun(f"{path}: not a saved case: {system_error(error)}") from None
     except records.RecordError as error:
         raise CannotRun(f"{path}: not a saved case:\n{error}") from None
+
+
+def _near_file(path: Path) -> str:
+    """Return the file beside it, or where cases are saved, that was probably meant."""
+    folder = path.parent if path.parent.is_dir() else FOLDER
+    hint = near(path.name, sorted(each.name for each in folder.glob("*.json")), cutoff=0.7)
+    return hint or f"; cases are saved in {FOLDER} of the folder that a run is started in"

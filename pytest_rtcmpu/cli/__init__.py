@@ -34,6 +34,8 @@ from pytest_rtcmpu.cli.words import (
     say_what_can_be_said,
 )
 from pytest_rtcmpu.contract import ContractError
+from pytest_rtcmpu.values.arguments import Parser
+from pytest_rtcmpu.values.text import near
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     say_what_can_be_said()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rtcmpu",
         description="Contract checks for StartMPUTask of Alibaba Cloud RTC.",
         epilog="\n".join(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()),
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     version = f"%(prog)s {pytest_rtcmpu.__version__}"
     parser.add_argument("--version", action="version", version=version)
-    parser.add_argument("command", choices=COMMANDS, help="see below")
+    parser.add_argument("command", type=_command, help="see below")
     given = parser.parse_args(arguments[:1])
     if argv is None:
         # Hypothesis keeps notes in the current folder; nobody who runs a command asked for them.
@@ -74,14 +76,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     return COULD_NOT_RUN
 
 
+def _command(name: str) -> str:
+    if name not in COMMANDS:
+        expected = ", ".join(COMMANDS)
+        raise argparse.ArgumentTypeError(
+            f"expected one of {expected}, got {name!r}{near(name, COMMANDS)}"
+        )
+    return name
+
+
 def _explain(arguments: list[str]) -> int:
     from pytest_rtcmpu.explain import explain
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rtcmpu explain",
-        description="Say what a Code, a clause or a silence means, where it stands, what to do.",
+        description="Say what a Code, a clause, a silence or a parameter means, where it stands, "
+        "what to do.",
     )
-    parser.add_argument("name", help="such as TaskExisted, media-encode.zero or silence.rtmps")
+    parser.add_argument(
+        "name",
+        help="such as TaskExisted, media-encode.zero, silence.rtmps, BackgroundColor or "
+        "StopMPUTask.TaskId",
+    )
     add_edition(parser)
     given = parser.parse_args(arguments)
     say(explain(given.name, _contract.load(given.edition)))
@@ -91,7 +107,7 @@ def _explain(arguments: list[str]) -> int:
 def _print_contract(arguments: list[str]) -> int:
     from pytest_rtcmpu.explain import as_json, as_markdown
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rtcmpu contract", description="Print the whole contract, with every source."
     )
     parser.add_argument("--format", choices=("markdown", "json"), default="markdown")
@@ -108,7 +124,7 @@ def _print_contract(arguments: list[str]) -> int:
 def _diff(arguments: list[str]) -> int:
     from pytest_rtcmpu.differences import as_json, as_markdown, as_text
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rtcmpu diff",
         description="Say what differs from one edition of the documentation to another.",
         epilog="Exit status: 0, whether anything differs or not; 2 for an unknown edition.",
@@ -139,7 +155,7 @@ COMMANDS: Mapping[str, Command] = {
     "check": Command("check clients and endpoints, clause by clause", check),
     "replay": Command("run a saved case again: fixed, or still broken", replay),
     "serve": Command("serve the endpoint on a port, for code in any language", _serve),
-    "explain": Command("what a Code or a clause means, and what to do", _explain),
+    "explain": Command("what a Code, a clause or a parameter means, and what to do", _explain),
     "contract": Command("print the whole contract, as Markdown or JSON", _print_contract),
     "diff": Command("what differs between two editions of the documentation", _diff),
 }

@@ -17,7 +17,6 @@ from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import PHASES, CannotRun, Run, SubjectRun
 from pytest_rtcmpu.cli.words import (
     HELD,
-    PIPED_WIDTH,
     add_edition,
     complain,
     phases,
@@ -29,6 +28,7 @@ from pytest_rtcmpu.cli.words import (
     split,
     targets_of,
 )
+from pytest_rtcmpu.values.arguments import Parser
 from pytest_rtcmpu.values.text import for_terminal
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def check(arguments: list[str]) -> int:
     from pytest_rtcmpu.report import check_path
     from pytest_rtcmpu.values.credentials import credentials_from
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rtcmpu check",
         usage=(
             "rtcmpu check [options]\n"
@@ -206,7 +206,7 @@ def _tell(
     found = _conclude(run, known)
     terminal = sys.stdout.isatty()
     color = terminal and not os.environ.get("NO_COLOR")
-    width = None if terminal else PIPED_WIDTH
+    width = shutil.get_terminal_size().columns if terminal else None
     say(found.summary(width=width, color=color, verbose=given.verbose))
     saved = [
         path

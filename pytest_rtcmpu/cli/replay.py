@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Mapping
@@ -12,8 +11,10 @@ from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.cli.words import BROKEN, HELD, complain, quote, say, seconds, split, targets_of
 from pytest_rtcmpu.values import commands
+from pytest_rtcmpu.values.arguments import Parser
 
 if TYPE_CHECKING:
+    from pytest_rtcmpu.checks.case_files import SavedCase
     from pytest_rtcmpu.checks.testees.targets import Target
 
 
@@ -21,11 +22,10 @@ def replay(arguments: list[str]) -> int:
     """Run a saved case again, and return the exit status."""
     from pytest_rtcmpu.checks import case_files
     from pytest_rtcmpu.checks.run import Settings
-    from pytest_rtcmpu.checks.testees.targets import OPTIONS
     from pytest_rtcmpu.report.words import paragraph
     from pytest_rtcmpu.values.credentials import credentials_from
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rtcmpu replay",
         usage="rtcmpu replay FILE [--yes] [--target TARGET | -- COMMAND …]",
         description="Run a saved case again, signed afresh, and say whether it is fixed.",
@@ -68,20 +68,28 @@ def replay(arguments: list[str]) -> int:
     for finding in findings[:1]:
         quote(paragraph(finding, indent="  "))
     say("STILL BROKEN" if findings else "FIXED")
-    if target.kind in OPTIONS:
-        option = commands.quote(f"{target.option}={target.name}")
-        quote(
-            f"pytest node: {case.test}\n"
-            f"with: pytest {option}{_edition_option(edition)} --rtcmpu-phase={case.phase} "
-            f"--rtcmpu-clause={case.clause}"
-        )
-    else:
-        quote(f"pytest node: {case.test}")
+    words = _of_pytest(case, target, edition, live=given.live)
+    quote(f"with pytest: {commands.join(('pytest', *words))}")
     return BROKEN if findings else HELD
 
 
-def _edition_option(edition: str) -> str:
-    return "" if edition == _contract.DEFAULT_EDITION else f" --rtcmpu-edition={edition}"
+def _of_pytest(case: SavedCase, target: Target, edition: str, *, live: bool) -> list[str]:
+    """Return what pytest is to be told, to run the check that found a case and no other."""
+    from pytest_rtcmpu.checks.testees.targets import OPTIONS
+
+    if case.target.kind not in OPTIONS:
+        return [case.test]  # a contract class's, whatever it is replayed on
+    # What an option names is in no file: pytest finds it by its mark.
+    told = ["-m", "rtcmpu", f"{target.option}={target.name}"]
+    if edition != _contract.DEFAULT_EDITION:
+        told.append(f"--rtcmpu-edition={edition}")
+    told += (
+        f"--rtcmpu-operation={operation.name}"
+        for operation in _contract.load(edition).operations.values()
+        if target.kind == "command" and case.clause in {clause.id for clause in operation.clauses}
+    )
+    told += [f"--rtcmpu-phase={case.phase}", f"--rtcmpu-clause={case.clause}"]
+    return [*told, "--rtcmpu-live"] if live else told
 
 
 #: What a file makes happen, by the kind of target that it names.

@@ -606,6 +606,9 @@ class Contract:
     def with_layouts(self, layouts: Mapping[int, int]) -> Contract:
         """Return this contract with user-defined layouts (id above 10000 → number of panes)."""
         for layout_id, panes in layouts.items():
+            for name, value in (("layout_id", layout_id), ("panes", panes)):
+                if type(value) is not int:  # True is an int, and no number of panes
+                    raise TypeError(f"{name}: expected an int, got {value!r}")
             if layout_id <= self.reserved_layouts_up_to:
                 raise ValueError(
                     f"a user-defined layout's id must be above {self.reserved_layouts_up_to}, "

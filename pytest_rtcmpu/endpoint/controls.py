@@ -14,6 +14,7 @@ from pytest_rtcmpu.endpoint.record import Call, once
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State, Task
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.signatures.autopsy import Memory
+from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.credentials import Credentials, Secret
 from pytest_rtcmpu.values.forks import own_lock
 
@@ -246,6 +247,7 @@ class Controls:
 
     # --------------------------------------------------------------------- what is asked for
 
+    @naming_keywords
     def fail_next(
         self,
         failure: str | Spoil,
@@ -274,6 +276,7 @@ class Controls:
         else:
             raise TypeError(f"failure: expected a Code or a fault, got {failure!r}")
 
+    @naming_keywords
     def answer_next(
         self,
         code: str,
@@ -310,6 +313,7 @@ class Controls:
             row = replace(row, message=message)
         self._ask(AskedAnswer(row=row, fault=fault), times)
 
+    @naming_keywords
     def spoil_next(self, fault: Spoil, times: int = 1, *, handled: bool | None = None) -> None:
         """Spoil the next replies, whatever they say.
 

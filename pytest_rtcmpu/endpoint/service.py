@@ -27,6 +27,7 @@ from pytest_rtcmpu.endpoint.record import MAX_CALLS, Answer, Call
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Spoil
 from pytest_rtcmpu.errors import RTCMPUWarning, SignatureWarning, SilenceWarning
 from pytest_rtcmpu.signatures.autopsy import Autopsy
+from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
 
@@ -63,6 +64,7 @@ class Endpoint(Controls):
         contract: the edition to enforce.
     """
 
+    @naming_keywords
     def __init__(
         self,
         credentials: Credentials | Iterable[Credentials] = TEST_CREDENTIALS,
@@ -79,9 +81,7 @@ class Endpoint(Controls):
         self._warn = warn
         self._explain = explain
         self._request_id = request_id
-        given = (credentials,) if isinstance(credentials, Credentials) else tuple(credentials)
-        if not given:
-            raise ValueError("credentials: expected at least one access key, got none")
+        given = _keys(credentials)
         keys = {key.access_key_id: (key, True) for key in given}
         super().__init__(contract or _contract.load(), keys, now, max_calls)
 
@@ -194,6 +194,23 @@ class Endpoint(Controls):
             clauses=tuple(dict.fromkeys(clauses)),
             autopsy=exchange.autopsy,
         )
+
+
+def _keys(credentials: object) -> tuple[Credentials, ...]:
+    """Return the access keys that were given; what is none may hold a secret, and is not shown."""
+    if isinstance(credentials, Credentials):
+        return (credentials,)
+    expected = "credentials: expected Credentials(access_key_id, access_key_secret), or several"
+    if isinstance(credentials, str) or not isinstance(credentials, Iterable):
+        raise TypeError(f"{expected}, got a {type(credentials).__name__}")
+    keys = tuple(credentials)
+    for key in keys:
+        if not isinstance(key, Credentials):
+            whole, part = type(credentials).__name__, type(key).__name__
+            raise TypeError(f"{expected}, got a {whole} with a {part} in it")
+    if not keys:
+        raise ValueError("credentials: expected at least one access key, got none")
+    return keys
 
 
 def _warnings_of(call: Call) -> Iterator[RTCMPUWarning]:

@@ -112,7 +112,8 @@ def _open(opening: Opening) -> Iterator[None]:
                 _patches.make(threading.Thread, "start", openings.start_noting)
                 _patches.make(ThreadPoolExecutor, "submit", openings.submit_carrying)
                 adapters.open_doors(_patches)
-                seal.close_ways(_patches)
+                if not openings.kept:
+                    seal.close_ways(_patches)
                 # After the seal: what comes in by the door does not meet it.
                 sockets.open_doors(_patches)
             openings.enter(opening)

@@ -53,7 +53,7 @@ def _connection(judge: Judge, original: Any) -> Any:
     async def create_connection(
         self: Any, protocol: Any, host: Any = None, port: Any = None, **settings: Any
     ) -> Any:
-        if not openings.open_ones or host is None:
+        if not openings.watched() or host is None:
             return await original(self, protocol, host, port, **settings)
         if sockets.opening_of(host) is None:
             judge(host, sockets.refused)
@@ -75,7 +75,7 @@ def _connection(judge: Judge, original: Any) -> Any:
 
 def _sock_connect(judge: Judge, original: Any) -> Any:
     async def sock_connect(self: Any, sock: Any, address: Any) -> Any:
-        if not openings.open_ones or not isinstance(address, tuple):
+        if not openings.watched() or not isinstance(address, tuple):
             return await original(self, sock, address)
         opening = sockets.destination(sock, address)
         if opening is None:
@@ -91,7 +91,7 @@ def _sock_connect(judge: Judge, original: Any) -> Any:
 
 def _look_up(judge: Judge, original: Any) -> Any:
     async def getaddrinfo(self: Any, host: Any, *args: Any, **settings: Any) -> Any:
-        if openings.open_ones and host is not None:
+        if openings.watched() and host is not None:
             if sockets.opening_of(host, sockets.unknown) is not None:
                 host = STAND_IN
             else:
@@ -105,7 +105,7 @@ def _datagrams(judge: Judge, original: Any) -> Any:
     async def create_datagram_endpoint(
         self: Any, protocol: Any, local_addr: Any = None, remote_addr: Any = None, **settings: Any
     ) -> Any:
-        if openings.open_ones and isinstance(remote_addr, tuple):
+        if openings.watched() and isinstance(remote_addr, tuple):
             judge(remote_addr[0], sockets.refused)
         return await original(self, protocol, local_addr, remote_addr, **settings)
 
@@ -114,7 +114,7 @@ def _datagrams(judge: Judge, original: Any) -> Any:
 
 def _start_tls(judge: Judge, original: Any) -> Any:
     async def start_tls(self: Any, *args: Any, server_hostname: Any = None, **settings: Any) -> Any:
-        named = openings.open_ones and server_hostname is not None
+        named = openings.watched() and server_hostname is not None
         if named and sockets.opening_of(server_hostname) is None:
             judge(server_hostname, sockets.refused)
         return await original(self, *args, server_hostname=server_hostname, **settings)
@@ -134,7 +134,7 @@ _LOOP = {
 
 def _resolver(judge: Judge, original: Any) -> Any:
     def method(self: Any, host: Any, *args: Any, **kwargs: Any) -> Any:
-        if openings.open_ones:
+        if openings.watched():
             addresses = original.__name__ in ("getaddrinfo", "gethostbyname")
             if addresses and sockets.opening_of(host, sockets.unknown) is not None:
                 host = STAND_IN  # which c-ares does not ask anybody for
@@ -154,7 +154,7 @@ def _curl(pycurl: Any, base: Any, judge: Judge) -> Any:
 
     def open_socket(purpose: int, address: Any) -> Any:
         family, kind, protocol, where = address
-        if openings.open_ones and isinstance(where, tuple):
+        if openings.watched() and isinstance(where, tuple):
             try:
                 judge(where[0], refused)
             except pycurl.error:
@@ -169,7 +169,7 @@ def _curl(pycurl: Any, base: Any, judge: Judge) -> Any:
             super().setopt(pycurl.OPENSOCKETFUNCTION, open_socket)
 
         def setopt(self, option: int, value: Any) -> Any:
-            if option == pycurl.URL and openings.open_ones:
+            if option == pycurl.URL and openings.watched():
                 url = value.decode("latin-1") if isinstance(value, bytes) else value
                 judge(urlsplit(url if "://" in url else f"//{url}").hostname, refused)
             return super().setopt(option, value)

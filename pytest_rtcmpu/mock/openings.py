@@ -66,6 +66,8 @@ class NotAnswered(Exception):
 
 #: Those that are open, the latest last.
 open_ones: list[Opening] = []
+#: The services that are out of reach though no mock is open: see ``seal.keep``.
+kept: list[str] = []
 _current: ContextVar[Opening | None] = ContextVar("pytest_rtcmpu_opening", default=None)
 _started_in: WeakKeyDictionary[threading.Thread, Opening] = WeakKeyDictionary()
 
@@ -95,6 +97,11 @@ def leave(opening: Opening) -> None:
     while around is not None and not around.is_open:
         around = around.outer
     _current.set(around)
+
+
+def watched() -> bool:
+    """Whether calls are judged: a mock is open, or a service is kept out of reach."""
+    return bool(open_ones or kept)
 
 
 def own() -> Opening | None:

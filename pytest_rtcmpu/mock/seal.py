@@ -2,9 +2,10 @@
 
 CPython tells its audit hooks of every look-up of a name and of every connection that Python code
 makes, through ``socket`` or ``_socket``; one hook, set when the first mock is opened, refuses what
-leads out, and does nothing while none is open. What the hook does not see is caught where it can be
-replaced: bytes on a connection that was opened before, or to a proxy on this machine; uvloop,
-aiodns and pycurl, which do their work in C. docs/testing.md says what remains.
+leads out, and does nothing while none is open, unless the service is kept out of reach (``keep``).
+What the hook does not see is caught where it can be replaced: bytes on a connection that was opened
+before, or to a proxy on this machine; uvloop, aiodns and pycurl, which do their work in C.
+docs/testing.md says what remains.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ def judge_host(host: object) -> None:
         OutOfReach: unless it is this machine or is allowed.
     """
     name = name_of(host)
-    if name is None or not openings.open_ones:
+    if name is None:
+        return
+    if not openings.open_ones:
+        _judge_kept(name)
         return
     try:
         asking = [openings.current()]
@@ -66,6 +70,15 @@ def judge_host(host: object) -> None:
         asking = openings.open_ones
     for opening in tuple(asking):
         _judge(name, opening)
+
+
+def _judge_kept(name: str) -> None:
+    if any(is_host_of(host, name) for host in openings.kept):
+        raise OutOfReach(
+            f"{name} is called by a test that does not mock it, and rtcmpu_seal is set. Let the "
+            "test take the fixture rtcmpu_endpoint, or rtcmpu_mock; a run that is to call it for "
+            "real has the option -o rtcmpu_seal=false"
+        )
 
 
 def _judge(name: str, opening: Opening) -> None:
@@ -188,8 +201,9 @@ def _hook(
     args: tuple[Any, ...],
     events: Mapping[str, Callable[..., None]] = _EVENTS,
     open_ones: list[Opening] = openings.open_ones,
+    kept: list[str] = openings.kept,
 ) -> None:
-    if event in events and open_ones:
+    if event in events and (open_ones or kept):
         events[event](*args)
 
 
@@ -241,7 +255,7 @@ def _destination(data: bytes) -> str | None:
 
 def _before_bytes(original: Any) -> Any:
     def send(self: Any, data: Any, *args: Any, **kwargs: Any) -> Any:
-        if openings.open_ones:
+        if openings.watched():
             judge_bytes(self, data)
         return original(self, data, *args, **kwargs)
 
@@ -250,7 +264,7 @@ def _before_bytes(original: Any) -> Any:
 
 def _before_buffers(original: Any) -> Any:
     def sendmsg(self: Any, buffers: Any, *args: Any, **kwargs: Any) -> Any:
-        if openings.open_ones:
+        if openings.watched():
             buffers = list(buffers)
             judge_bytes(self, buffers[0] if buffers else b"")
         return original(self, buffers, *args, **kwargs)
@@ -261,7 +275,7 @@ def _before_buffers(original: Any) -> Any:
 def _before_connecting(original: Any) -> Any:
     # The hook comes after a name has been looked up in C, which no event tells of.
     def connect(self: Any, address: Any) -> Any:
-        if openings.open_ones and self.family in _INTERNET:
+        if openings.watched() and self.family in _INTERNET:
             _connect(self, address)
         return original(self, address)
 
@@ -270,7 +284,7 @@ def _before_connecting(original: Any) -> Any:
 
 def _before_sending_to(original: Any) -> Any:
     def sendto(self: Any, data: Any, *args: Any) -> Any:
-        if openings.open_ones and args:
+        if openings.watched() and args:
             _send_to(self, args[-1])
         return original(self, data, *args)
 
@@ -281,10 +295,11 @@ def _before_looking_up(original: Any) -> Any:
     """Judge the API's own hosts even where somebody has a resolver of their own; note answers."""
 
     def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
-        if not openings.open_ones:
+        if not openings.watched():
             return original(host, *args, **kwargs)
         name = name_of(host) or ""
-        if any(name.endswith(each.host.partition(".")[2]) for each in openings.open_ones):
+        hosts = [*openings.kept, *(each.host for each in openings.open_ones)]
+        if any(name.endswith(each.partition(".")[2]) for each in hosts):
             _look_up(host)
         answers = original(host, *args, **kwargs)
         if isinstance(answers, list) and any(name in each.allow for each in openings.open_ones):
@@ -295,7 +310,7 @@ def _before_looking_up(original: Any) -> Any:
 
 
 def close_ways(patches: Patches) -> None:
-    """Put the seal's patches in place; they do nothing while no mock is open."""
+    """Put the seal's patches in place; they do nothing while nothing is watched."""
     set_hook()
     patches.make(socket, "getaddrinfo", _before_looking_up)
     # Whatever class stands as socket.socket now (pytest-socket's is one), it is made of this one.
@@ -309,3 +324,20 @@ def close_ways(patches: Patches) -> None:
     for name in ("send", "write"):
         patches.make(ssl.SSLSocket, name, _before_bytes)
     seal_foreign(patches, _judge_as)
+
+
+def keep(host: str) -> Callable[[], None]:
+    """Keep a service's hosts out of reach though no mock is open, and no other; return the undoing.
+
+    Where a mock is open, it decides as ever.
+    """
+    patches = Patches()
+    if not openings.kept:
+        close_ways(patches)
+    openings.kept.append(host)
+
+    def let_go() -> None:
+        openings.kept.remove(host)
+        patches.undo()
+
+    return let_go

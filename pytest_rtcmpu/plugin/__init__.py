@@ -7,7 +7,7 @@ inside the functions that need it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
     )
     parser.addini(
+        "rtcmpu_seal",
+        "whether a test that calls the service without mocking it is refused",
+        type="bool",
+        default=False,
+    )
+    parser.addini(
         "rtcmpu_edition", "the edition of the documentation to hold to: 2019-05", default=""
     )
     parser.getgroup("rtcmpu").addoption(
@@ -58,6 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"rtcmpu_allow_hosts: {error}") from None
     config.addinivalue_line("markers", "rtcmpu(check): a contract check of StartMPUTask, by its id")
     config.pluginmanager.register(checks_plugin.Checks(config), "rtcmpu-checks")
+    if config.getini("rtcmpu_seal"):
+        from pytest_rtcmpu import contract
+        from pytest_rtcmpu.mock import seal
+
+        config.add_cleanup(seal.keep(contract.load().service.host))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -75,6 +86,48 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Keep a secret that a test is parametrized with out of the test's name."""
     credentials = sys.modules.get(_CREDENTIALS)
     return argname if credentials and isinstance(val, credentials.Secret) else None
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Say which option was probably meant; pytest says of an unknown one that it is unknown."""
+    if not any(each.startswith("--rtcmpu") for each in args):
+        return
+    from pytest_rtcmpu.values.arguments import option_hint
+
+    names = [each for each in vars(early_config.known_args_namespace) if each.startswith("rtcmpu")]
+    options = [f"--{name.replace('_', '-')}" for name in names]
+    for each in args:
+        name = each.partition("=")[0]
+        if name.startswith("--rtcmpu") and name not in options:
+            hint = option_hint([name], options) or f"; there are {', '.join(sorted(options))}"
+            raise pytest.UsageError(f"{name}: there is no such option{hint}")
+
+
+#: Fixtures that live as long as a test does, over all examples of Hypothesis.
+_ENDPOINT_FIXTURES = ("rtcmpu_endpoint", "rtcmpu_mock", "rtcmpu_server")
+_FOR_EXAMPLES = (
+    "pytest-rtcmpu: in a @given test open an endpoint for each example, in place of the fixture: "
+    "take rtcmpu_mock as an argument, and begin the test with: with rtcmpu_mock() as endpoint:"
+)
+_SERVER_FOR_EXAMPLES = (
+    "pytest-rtcmpu: where it must be rtcmpu_server, suppress the health check and begin the test "
+    "with rtcmpu_server.reset()"
+)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Lead from Hypothesis's health check to the fixture that makes an endpoint an example."""
+    __tracebackhide__ = True
+    try:
+        return (yield)
+    except Exception as error:
+        names = set(getattr(item, "fixturenames", ())).intersection(_ENDPOINT_FIXTURES)
+        if type(error).__name__ == "FailedHealthCheck" and "fixture" in str(error) and names:
+            error.add_note(_FOR_EXAMPLES)
+            if "rtcmpu_server" in names:
+                error.add_note(_SERVER_FOR_EXAMPLES)
+        raise
 
 
 @pytest.fixture(scope="session")

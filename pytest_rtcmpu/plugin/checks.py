@@ -189,6 +189,12 @@ class Checks:
 
     # ------------------------------------------------------------------------------ collecting
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Begin to count the seconds: within those that pytest counts, not before them."""
+        self._began = time.monotonic()
+        return (yield)
+
     @pytest.hookimpl
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make each check of a contract class a test, named after its clause."""
@@ -320,9 +326,10 @@ class Checks:
         terminalreporter.section("rtcmpu contract checks")
         terminalreporter.write_line(
             self._conclusion.summary(
-                width=writer.fullwidth,
+                width=writer.fullwidth if terminalreporter.isatty else None,
                 color=writer.hasmarkup,
                 verbose=self._config.get_verbosity() > 0,
+                dash="--rtcmpu-",
             )
         )
         written = [path for path in self._paths() if path not in self._failed]

@@ -71,8 +71,11 @@ class ClientContract(_Contract):
         endpoint: str,
         credentials: PlainCredentials,
         timeout: float,
-    ) -> str:
+    ) -> str | Mapping[str, Any]:
         """Start a task with the client under test and return the RequestId, or raise.
+
+        Where it is given another operation, a mapping may say more of the reply: ``request_id``
+        and ``status``.
 
         The Code of an error is the exception's ``code`` or ``error_code``.
 

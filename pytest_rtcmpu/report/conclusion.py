@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -73,15 +72,21 @@ class Conclusion:
                 failed[path] = f"report {path}: cannot be written: {system_error(error)}"
         return failed
 
-    def summary(self, *, width: int | None, color: bool, verbose: bool) -> str:
-        """Return what was found, for people. width: columns; those of the terminal if ``None``."""
+    def summary(self, *, width: int | None, color: bool, verbose: bool, dash: str = "--") -> str:
+        """Return what was found, for people.
+
+        Args:
+            width: columns of the terminal; ``None`` where it is none, and nothing is cut.
+            dash: what an option's name has before it.
+        """
         return summary(
             self.run,
             self.ledgers,
-            width=shutil.get_terminal_size().columns if width is None else width,
+            width=width,
             color=color,
             verbose=verbose,
             problems=self.problems,
+            dash=dash,
         )
 
     def tell(self, say: Callable[[str], None], paths: Iterable[Path]) -> None:

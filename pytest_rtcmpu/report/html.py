@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterable, Iterator
 from importlib import resources
 from typing import Final
 
-from pytest_rtcmpu.checks.core import CheckResult, Finding, Run
-from pytest_rtcmpu.contract import Clause
+from pytest_rtcmpu.checks.core import CheckResult, Exchange, Finding, Run
+from pytest_rtcmpu.contract import Clause, Contract
 from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Row, exit_status, rows
+from pytest_rtcmpu.report.parameters import MAX_SHOWN, parameters
 from pytest_rtcmpu.values.text import count, for_html
 
 #: What became of a clause: class, mark, words. The mark tells it to those who see no colour.
@@ -238,7 +239,8 @@ def _clause(row: Row, kind: _Mark, ledgers: Collection[Ledger], labels: list[str
     yield '<div class="body">'
     for each, entry, label in zip(ledgers, row.entries, labels, strict=True):
         if entry is not None:
-            yield from _entry(entry, f"{label} <code><bdi>{for_html(each.run.target)}</bdi></code>")
+            who = f"{label} <code><bdi>{for_html(each.run.target)}</bdi></code>"
+            yield from _entry(entry, who, each.contract)
     yield from _source(clause, ledgers)
     yield "</div></details></li>"
 
@@ -276,7 +278,7 @@ def _source(clause: Clause, ledgers: Collection[Ledger]) -> Iterator[str]:
     yield f"<p>Level <strong>{for_html(clause.level)}</strong>: {for_html(meaning)}.</p>"
 
 
-def _entry(entry: Entry, who: str) -> Iterator[str]:
+def _entry(entry: Entry, who: str, contract: Contract) -> Iterator[str]:
     yield '<section class="entry">'
     yield f"<h3>{who} {_chip(_kind(entry))}</h3>"
     if entry.results:
@@ -287,7 +289,7 @@ def _entry(entry: Entry, who: str) -> Iterator[str]:
         yield "<p>No check was run.</p>"
     for result in entry.results:
         for finding in result.findings:
-            yield from _finding(finding)
+            yield from _finding(finding, contract)
     yield "</section>"
 
 
@@ -308,17 +310,39 @@ def _check(result: CheckResult, entry: Entry) -> str:
     return "<br>".join(told)
 
 
-def _finding(finding: Finding) -> Iterator[str]:
+def _finding(finding: Finding, contract: Contract) -> Iterator[str]:
     yield '<div class="finding">'
     yield f"<h4>{for_html(finding.phase)}: <bdi>{for_html(finding.scenario)}</bdi></h4>"
     _, *told = words.parts(finding)  # where it was found is the heading
     rows = (f"<dt>{heading}</dt><dd>{_pre(text)}</dd>" for heading, text in told)
     yield f"<dl>{''.join(rows)}</dl>"
     for exchange in finding.exchanges:
+        yield from _parameters(exchange, contract)
         yield '<div class="wires">'
         for name, text in (("Request", exchange.request), ("Reply", exchange.reply)):
             yield f'<div><p class="wire">{name}</p>{_pre(text.rstrip())}</div>'
         yield "</div>"
+    yield "</div>"
+
+
+def _parameters(exchange: Exchange, contract: Contract) -> Iterator[str]:
+    found = parameters(exchange.request, contract)
+    if not found:
+        return
+    absent = sum(each.value is None for each in found)
+    told = f"{count(len(found) - absent, 'parameter')} sent, {absent} absent"
+    yield f'<div class="parameters"><p class="wire">{told}</p><dl>'
+    for each in found[:MAX_SHOWN]:
+        name = f"<dt><code><bdi>{for_html(each.name)}</bdi></code></dt>"
+        if each.value is None:
+            kind = "absent required" if each.required else "absent"
+            yield f'<div class="{kind}">{name}<dd>absent ({for_html(each.about)})</dd></div>'
+        else:
+            value = f"<bdi>{for_html(each.value)}</bdi>" if each.value else "(empty)"
+            yield f"<div>{name}<dd>{value}</dd></div>"
+    yield "</dl>"
+    if len(found) > MAX_SHOWN:
+        yield f"<p>… and {len(found) - MAX_SHOWN} more</p>"
     yield "</div>"
 
 

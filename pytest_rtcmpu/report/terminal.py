@@ -28,7 +28,9 @@ _DETAILS = (
     (_LINE, _LINE),
 )
 
-_READINGS = "reported, not failing; --strict makes them fail"
+_READINGS = "reported, not failing; {dash}strict makes them fail"
+#: The width of a page that nothing is cut for: a terminal wraps what is too long, a log keeps it.
+_UNCUT = sys.maxsize
 
 _COLORS = {"bad": "31;1", "odd": "33;1", "good": "32;1", "strong": "1", "": ""}
 _STYLES: dict[Outcome, str] = {"broken": "bad", "held": "good"}
@@ -36,13 +38,18 @@ _STYLES: dict[Outcome, str] = {"broken": "bad", "held": "good"}
 
 @dataclass(frozen=True)
 class _Line:
-    """A line; the style is that of its first part."""
+    """A line; the style is that of its first part.
+
+    whole: whether it is to be copied, and so is never cut.
+    """
 
     lead: str
     rest: str = ""
     style: str = ""
+    whole: bool = False
 
     def render(self, width: int, *, color: bool) -> str:
+        width = _UNCUT if self.whole else width
         lead = shorten(self.lead, width)
         rest = shorten(self.rest, width - cells(lead)) if cells(lead) < width else ""
         code = _COLORS[self.style] if color else ""
@@ -53,25 +60,27 @@ def summary(
     run: Run,
     ledgers: Collection[Ledger],
     *,
-    width: int,
+    width: int | None,
     color: bool,
     verbose: bool = False,
     problems: Collection[str] = (),
+    dash: str = "--",
 ) -> str:
     """Return what the run found out, for people: a screenful, or with ``verbose`` everything.
 
+    width: columns of the terminal; ``None`` where it is none, and nothing is cut.
     problems: what else fails the run, such as a known failure that no longer fails.
+    dash: what an option's name has before it: ``--rtcmpu-`` for pytest.
     """
-    if verbose:
-        # Nothing is cut: a terminal wraps what is too long, and a log keeps it whole.
-        width = sys.maxsize
+    if width is None or verbose:
+        width = _UNCUT
     describe = _everything if verbose else _screen
-    lines = describe(run, ledgers, problems, width)
+    lines = describe(run, ledgers, problems, width, dash)
     return "\n".join(line.render(width, color=color) for line in lines)
 
 
 def _screen(
-    run: Run, ledgers: Collection[Ledger], problems: Collection[str], width: int
+    run: Run, ledgers: Collection[Ledger], problems: Collection[str], width: int, dash: str
 ) -> list[_Line]:
     top = [
         *_head(run),
@@ -85,16 +94,16 @@ def _screen(
         *_keep(list(_list_clauses("known failure", ledgers)), 2),
         *_keep(list(_list_clauses("not judged", ledgers)), 2),
         *_keep(list(_list_clauses("not exercised", ledgers)), 2),
-        *_more(ledgers),
+        *_more(ledgers, dash),
         *_verdict(ledgers, problems),
     ]
     room = SCREEN - len(top) - len(bottom)
     for details in _DETAILS:
-        middle = list(_breaches(ledgers, *details))
+        middle = list(_breaches(ledgers, *details, dash=dash))
         if len(middle) <= room:
             return [*top, *middle, *bottom]
-    failures = list(_section(ledgers, fails=True, detail=_LINE))
-    readings = list(_section(ledgers, fails=False, detail=_LINE))
+    failures = list(_section(ledgers, fails=True, detail=_LINE, dash=dash))
+    readings = list(_section(ledgers, fails=False, detail=_LINE, dash=dash))
     # Failures first; readings keep their heading and a line, or are left to the verdict to tell.
     failures = _keep(failures, max(room - min(len(readings), _MIN_LINES), _MIN_LINES))
     left = room - len(failures)
@@ -102,7 +111,7 @@ def _screen(
 
 
 def _everything(
-    run: Run, ledgers: Collection[Ledger], problems: Collection[str], width: int
+    run: Run, ledgers: Collection[Ledger], problems: Collection[str], width: int, dash: str
 ) -> list[_Line]:
     return [
         *_head(run),
@@ -110,14 +119,14 @@ def _everything(
         *_problems(problems),
         *_counts(ledgers, width),
         *_notes(ledgers),
-        *_breaches(ledgers, _EVERYTHING, _EVERYTHING),
+        *_breaches(ledgers, _EVERYTHING, _EVERYTHING, dash=dash),
         *_all_of("known failure", ledgers),
         *_all_of("not judged", ledgers),
         *_all_of("not exercised", ledgers),
         *_all_of("not selected", ledgers),
         *_all_of("held", ledgers),
         _Line(""),
-        *_more(ledgers),
+        *_more(ledgers, dash),
         *_verdict(ledgers, problems),
     ]
 
@@ -173,16 +182,22 @@ def _counts(ledgers: Collection[Ledger], width: int) -> Iterator[_Line]:
         yield _Line(pad(name, name_width), "".join(columns))
 
 
-def _breaches(ledgers: Collection[Ledger], failures: int, readings: int) -> Iterator[_Line]:
-    yield from _section(ledgers, fails=True, detail=failures)
-    yield from _section(ledgers, fails=False, detail=readings)
+def _breaches(
+    ledgers: Collection[Ledger], failures: int, readings: int, *, dash: str
+) -> Iterator[_Line]:
+    yield from _section(ledgers, fails=True, detail=failures, dash=dash)
+    yield from _section(ledgers, fails=False, detail=readings, dash=dash)
 
 
-def _section(ledgers: Collection[Ledger], *, fails: bool, detail: int) -> Iterator[_Line]:
+def _section(
+    ledgers: Collection[Ledger], *, fails: bool, detail: int, dash: str
+) -> Iterator[_Line]:
     found = [row for row in rows(ledgers) if _is_broken(row, fails=fails)]
     if not found:
         return
-    title, style, said = ("BROKEN", "bad", "") if fails else ("READINGS BROKEN", "odd", _READINGS)
+    title, style, said = "BROKEN", "bad", ""
+    if not fails:
+        title, style, said = "READINGS BROKEN", "odd", _READINGS.format(dash=dash)
     title = f"{title} ({len(found)})"
     width = max(len(title) - 2, *(len(row.clause.id) for row in found))
     numbers = _numbers(ledgers)
@@ -265,10 +280,11 @@ def _all_of(outcome: Outcome, ledgers: Collection[Ledger]) -> Iterator[_Line]:
         yield _Line("  ", f"{which}{clause.id}  {clause.level}, {clause.source}; {said}")
 
 
-def _more(ledgers: Collection[Ledger]) -> Iterator[_Line]:
+def _more(ledgers: Collection[Ledger], dash: str) -> Iterator[_Line]:
     first = next((e.clause.id for each in ledgers for e in each.failures or each.reported), None)
     if first:
-        yield _Line("", f"More: -v; --report FILE.html (requests, replies); rtcmpu explain {first}")
+        told = f"More: -v; {dash}report FILE.html (requests, replies); rtcmpu explain {first}"
+        yield _Line("", told, whole=True)
     elif any(each.count(outcome) for each in ledgers for outcome in words.SILENT):
         yield _Line("", "More: -v")
 

@@ -23,6 +23,7 @@ from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.server.proxy import Proxy
 from pytest_rtcmpu.server.record import call_record
 from pytest_rtcmpu.server.setup import LANGUAGES, Files, variables_of, write_files
+from pytest_rtcmpu.values.arguments import Parser
 from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.files import Lines
 from pytest_rtcmpu.values.hosts import allowed_hosts
@@ -127,7 +128,7 @@ def _secure(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="rtcmpu serve",
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 from functools import cache
@@ -22,6 +23,8 @@ from pytest_rtcmpu.values.text import count, for_html
 _CALLS_SHOWN = 50
 _PARAMETERS_SHOWN = 200
 _LONGEST = 4000
+#: Where a Code has a word's end: Invalid|Background|Color.|Malformed.
+_WORDS = re.compile(r"(?<=[a-z0-9.])(?=[A-Z])")
 
 
 def page(endpoint: Endpoint, *, before: int | None = None, every: int | None = None) -> Page:
@@ -99,6 +102,11 @@ def _text(text: object) -> str:
     return for_html(_clip(str(text)))
 
 
+def _code(code: str) -> str:
+    """Return a Code that a line ends between the words of, where it is longer than the line."""
+    return "<wbr>".join(map(_text, _WORDS.split(_clip(code))))
+
+
 def _clip(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
@@ -141,7 +149,7 @@ def _call(call: Call, endpoint: Endpoint) -> Iterator[str]:
         f'<summary><span class="number">{call.number}</span> '
         f'<span class="what"><bdi>{_text(record["action"] or "no Action")}</bdi></span> '
         f'<span class="outcome"><span aria-hidden="true">{mark}</span> '
-        f"{_text(call.code or 'success')}, HTTP {call.http_status}</span> "
+        f"{_code(call.code or 'success')}, HTTP {call.http_status}</span> "
         f'<time datetime="{record["received"]}">{call.received.astimezone(UTC):%H:%M:%S}</time>'
         "</summary>"
     )
@@ -173,7 +181,7 @@ def _reasons(call: Call, record: dict[str, Any]) -> Iterator[str]:
         row = next(iter(call.contract.errors_by_code.get(call.code, ())), None)
         yield '<section class="why"><h3>Why it was refused</h3>'
         if row is not None:
-            yield f"<p><code>{_text(call.code)}</code>: {_text(row.meaning)}</p>"
+            yield f"<p><code>{_code(call.code)}</code>: {_text(row.meaning)}</p>"
         if call.clause is None:
             yield "<p>The test asked for this failure; the request itself is right.</p>"
         else:

@@ -23,6 +23,7 @@ from pytest_rtcmpu.strategies.envelope_defects import (
 )
 from pytest_rtcmpu.strategies.values import in_force
 from pytest_rtcmpu.strategies.violations import chosen_clauses, http_statuses_of
+from pytest_rtcmpu.values.arguments import naming_keywords
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.client import Client, Envelope, Reply
@@ -137,6 +138,7 @@ def _gateway_violations(
     return found
 
 
+@naming_keywords
 def gateway_violations(
     signature: SignatureKind = "1.0",
     *,

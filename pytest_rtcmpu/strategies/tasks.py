@@ -15,6 +15,7 @@ from pytest_rtcmpu.model import OperationRequest, StartMPUTask, request_class
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.strategies.mending import mend
 from pytest_rtcmpu.strategies.values import in_force, strategy_of
+from pytest_rtcmpu.values.text import near
 
 
 def tasks(
@@ -50,12 +51,15 @@ def requests(
     edition = in_force(contract)
     if operation not in edition.operations:
         known = ", ".join(edition.operations)
-        raise InvalidArgument(f"operation: expected one of {known}, got {operation!r}")
+        hint = near(str(operation), edition.operations)
+        raise InvalidArgument(f"operation: expected one of {known}, got {operation!r}{hint}")
     view = edition.operation(operation)
     allowed = {python_name(p.name): p.name for p in view.parameters}
     unknown = sorted(set(overrides) - set(allowed))
     if unknown:
-        raise InvalidArgument(f"unknown {', '.join(unknown)}: expected {', '.join(allowed)}")
+        hint = near(unknown[0], allowed)
+        known = ", ".join(allowed)
+        raise InvalidArgument(f"unknown {', '.join(unknown)}: expected {known}{hint}")
     if not overrides:
         return requests_with(view)
     given = {

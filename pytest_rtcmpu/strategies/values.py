@@ -18,6 +18,7 @@ from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.model import MediaEncode, SourceType, TaskProfile, UserPane
 from pytest_rtcmpu.model.enums import member
 from pytest_rtcmpu.model.panes import pythonic
+from pytest_rtcmpu.values.arguments import naming_keywords
 
 # ------------------------------------------------------------------------- material for values
 
@@ -413,6 +414,7 @@ def background_colors(*, contract: Contract | None = None) -> st.SearchStrategy[
     return strategy_of(in_force(contract), "BackgroundColor")
 
 
+@naming_keywords
 def layout_ids(
     *, min_size: int = 1, contract: Contract | None = None
 ) -> st.SearchStrategy[tuple[int, ...]]:
@@ -453,6 +455,7 @@ def user_pane(*, contract: Contract | None = None) -> st.SearchStrategy[UserPane
     return one.map(lambda items: _panes(judge_by, items[:1])[0])
 
 
+@naming_keywords
 def user_panes(
     *, min_size: int = 0, contract: Contract | None = None
 ) -> st.SearchStrategy[tuple[UserPane, ...]]:

@@ -28,6 +28,7 @@ from pytest_rtcmpu.strategies.values import (
     most_items,
     strategy_of,
 )
+from pytest_rtcmpu.values.arguments import naming_keywords
 
 # ------------------------------------------------------------------------------- one rule broken
 
@@ -258,6 +259,7 @@ def chosen_clauses(found: Mapping[str, Any], clauses: str | Iterable[str] | None
     ]
 
 
+@naming_keywords
 def violations(
     operation: str | None = None,
     *,

@@ -14,15 +14,29 @@ from html import escape
 _MAX_NAME = 100
 
 
+def nearest(name: str, known: Iterable[str], *, n: int = 3, cutoff: float = 0.5) -> list[str]:
+    """Return the known names that are near, the nearest first; letter case does not matter.
+
+    Args:
+        n: how many at most.
+        cutoff: how alike they must be, from 0 to 1.
+    """
+    if len(name) > _MAX_NAME:
+        return []
+    names: dict[str, list[str]] = {}
+    for each in dict.fromkeys(known):
+        names.setdefault(each.casefold(), []).append(each)
+    found = difflib.get_close_matches(name.casefold(), names, n=n, cutoff=cutoff)
+    return [each for low in found for each in names[low]][:n]
+
+
 def near(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
     """Return ``; did you mean TaskId?`` for the known names that are near, else nothing.
 
     Args:
         cutoff: how alike they must be, from 0 to 1.
     """
-    if len(name) > _MAX_NAME:
-        return ""
-    names = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=cutoff)
+    names = nearest(name, known, cutoff=cutoff)
     return f"; did you mean {', '.join(names)}?" if names else ""
 
 

@@ -1,0 +1,426 @@
+"""Mistakes that people make lead to their remedy: expected, got, and the way on."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+
+import pytest
+from hypothesis.errors import InvalidArgument
+
+from pytest_rtcmpu import Client, Credentials, Endpoint, cli, strategies
+from pytest_rtcmpu.checks import case_files
+from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.values.arguments import naming_keywords
+from pytest_rtcmpu.values.text import near
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run pytest in a process of its own, on the files that are there, its output piped."""
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "GITHUB_ACTIONS", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def runpytest(*arguments: str) -> pytest.RunResult:
+        return pytester.runpytest_subprocess(
+            "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:cov", *arguments
+        )
+
+    return runpytest
+
+
+# -------------------------------------------------------------------------- the name that was meant
+
+
+def test_letter_case_does_not_hide_a_name():
+    """A name that differs in letter case alone is the nearest."""
+    assert near("TASKID", ["TASKS", "TaskId"]).startswith("; did you mean TaskId,")
+
+
+@pytest.mark.parametrize(
+    ("call", "meant"),
+    [
+        (lambda: Endpoint(contrct=None), "contract"),
+        (lambda: Client(Credentials("id", "secret"), timout=1), "timeout"),
+        (lambda: Endpoint().fail_next("InternalError", time=2), "times"),
+        (lambda: Endpoint().answer_next("InternalError", falt=None), "fault"),
+        (lambda: Endpoint().spoil_next(None, handle=True), "handled"),
+        (lambda: strategies.violations(clause="*"), "clauses"),
+        (lambda: strategies.gateway_violations(clause="*"), "clauses"),
+        (lambda: strategies.user_panes(minsize=1), "min_size"),
+        (lambda: strategies.layout_ids(minsize=1), "min_size"),
+    ],
+)
+def test_a_wrong_keyword_names_the_right_one(call, meant):
+    """A keyword that there is not comes with the one that was probably meant, on every Python."""
+    with pytest.raises(TypeError, match=rf"[Dd]id you mean '?{meant}\b"):
+        call()
+
+
+def test_keywords_of_a_function_that_was_called_inside_are_its_own():
+    """What a function with named keywords raises by itself is not touched."""
+
+    @naming_keywords
+    def outer(*, name: str) -> None:
+        raise TypeError(f"inner: {name}")
+
+    with pytest.raises(TypeError, match=r"^inner: x$"):
+        outer(name="x")
+
+
+@pytest.mark.parametrize(
+    ("call", "meant"),
+    [
+        (lambda: strategies.tasks(medai_encode=0), "media_encode"),
+        (lambda: strategies.requests("StopMPUTask", tsk_id="t"), "task_id"),
+        (lambda: strategies.requests("StopMPUTsk"), "StopMPUTask"),
+    ],
+)
+def test_a_wrong_name_of_a_strategy_names_the_right_one(call, meant):
+    """A parameter or an operation that there is not comes with the one that was meant."""
+    with pytest.raises(InvalidArgument, match=f"; did you mean {meant}"):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ("chek", "check"),
+        ("check --phse=fuzz", "--phase"),
+        ("replay case.json --targt x", "--target"),
+        ("explain TaskExisted --editon 2019-05", "--edition"),
+        ("contract --formt json", "--format"),
+        ("serve --prot 1", "--port"),
+    ],
+)
+def test_a_wrong_word_of_a_command_names_the_right_one(capsys, arguments, meant):
+    """A sub-command or an option that there is not comes with the one that was meant: status 2."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments.split())
+    assert stopped.value.code == 2
+    assert re.search(rf"; did you mean {meant}\b", capsys.readouterr().err)
+
+
+def test_a_wrong_option_of_pytest_names_the_right_one(run):
+    """An option of pytest that begins as ours do comes with the one that was meant."""
+    result = run("--rtcmpu-phse=fuzz")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines("*--rtcmpu-phse: there is no such option; did you mean *-phase,*")
+
+
+def test_an_option_that_is_like_none_comes_with_all(run):
+    """Where no option is near, all are listed."""
+    result = run("--rtcmpuzzle")
+    result.stderr.fnmatch_lines("*--rtcmpuzzle: there is no such option; *--rtcmpu-client*")
+
+
+# ------------------------------------------------------------------------------- files, and values
+
+
+def test_a_case_that_is_not_there(tmp_path, monkeypatch):
+    """A file that is not there is said to be none, with where cases are saved."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CannotRun, match=r"^nope.json: there is no such file; cases are saved in "):
+        case_files.read("nope.json")
+
+
+def test_a_case_with_a_near_name(tmp_path):
+    """Where a file beside it has a name like it, that one is named."""
+    (tmp_path / "client-documented-one.json").write_text("{}")
+    with pytest.raises(CannotRun, match=r"no such file; did you mean client-documented-one.json"):
+        case_files.read(tmp_path / "client-documented-on.json")
+
+
+@pytest.mark.parametrize(
+    ("layout_id", "panes", "told"),
+    [
+        ("x", 3, "layout_id: expected an int, got 'x'"),
+        (20001, "3", "panes: expected an int, got '3'"),
+        (20001, True, "panes: expected an int, got True"),
+    ],
+)
+def test_a_layout_of_another_type(layout_id, panes, told):
+    """register_layout says which argument is wrong, what it expected and what came."""
+    endpoint = Endpoint()
+    with pytest.raises(TypeError, match=f"^{told}$"):
+        endpoint.register_layout(layout_id, panes)
+
+
+@pytest.mark.parametrize("task", ["task-1", ("task-1",), 5])
+def test_a_task_is_named_with_its_app(task):
+    """stop() says that a task is a StartMPUTask or (AppId, TaskId), and what came."""
+    told = f"task: expected a StartMPUTask or (AppId, TaskId), got {task!r}"
+    with pytest.raises(TypeError, match=f"^{re.escape(told)}$"):
+        Endpoint().stop(task)
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        (("an-id", "a-secret"), "got a tuple with a str in it"),
+        ("a-secret", "got a str"),
+        (5, "got a int"),
+    ],
+)
+def test_keys_of_another_type_are_not_shown(given, got):
+    """What came in place of credentials is said by its types: it may hold a secret."""
+    with pytest.raises(
+        TypeError, match=r"expected Credentials\(.*\), or several, " + got
+    ) as caught:
+        Endpoint(given)
+    assert "a-secret" not in str(caught.value)
+
+
+def test_a_credentials_fixture_that_returns_a_tuple(pytester, run):
+    """The fixtures say what rtcmpu_credentials must return."""
+    pytester.makeconftest(
+        "import pytest\n@pytest.fixture\ndef rtcmpu_credentials():\n    return 'an-id', 'hush-hush'"
+    )
+    pytester.makepyfile(
+        "def test_one(rtcmpu_endpoint): pass\ndef test_two(rtcmpu_server): pass\n"
+        "def test_three(rtcmpu_mock):\n    with rtcmpu_mock(): pass"
+    )
+    result = run("--tb=line")
+    result.assert_outcomes(errors=3)
+    told = result.stdout.str()
+    assert told.count("expected Credentials(access_key_id, access_key_secret)") >= 3
+    assert "hush-hush" not in told
+
+
+# ------------------------------------------------------------------------------------------ pytest
+
+
+@pytest.mark.parametrize("fixture", ["rtcmpu_endpoint", "rtcmpu_client", "rtcmpu_server"])
+def test_a_health_check_leads_to_the_factory(pytester, run, fixture):
+    """Hypothesis's word about an endpoint that outlives an example leads to rtcmpu_mock."""
+    pytester.makepyfile(
+        "from hypothesis import given, strategies as st\n"
+        f"@given(st.integers())\ndef test_one({fixture}, number): pass"
+    )
+    result = run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*with rtcmpu_mock() as endpoint:*")
+    assert ("rtcmpu_server.reset()" in result.stdout.str()) == (fixture == "rtcmpu_server")
+
+
+def test_a_health_check_of_another_fixture_is_left_alone(pytester, run):
+    """Where the fixture is none of ours nothing is added."""
+    pytester.makepyfile(
+        "from hypothesis import given, strategies as st\n"
+        "@given(st.integers())\ndef test_one(monkeypatch, number): pass"
+    )
+    result = run()
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*rtcmpu_mock*")
+
+
+@pytest.mark.parametrize("autoload", [True, False])
+def test_the_package_named_as_a_plugin_is_the_plugin(pytester, run, monkeypatch, autoload):
+    """-p pytest_rtcmpu gives the fixtures, whether pytest loads plugins by itself or not."""
+    if not autoload:
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile("def test_one(rtcmpu_endpoint): assert rtcmpu_endpoint.call_count == 0")
+    run("-p", "pytest_rtcmpu").assert_outcomes(passed=1)
+
+
+def test_the_plugin_can_be_named_by_a_conftest(pytester, run):
+    """pytest_plugins = ["pytest_rtcmpu"] does no harm where the plugin is loaded."""
+    pytester.makeconftest("pytest_plugins = ['pytest_rtcmpu']")
+    pytester.makepyfile("def test_one(rtcmpu_endpoint): assert rtcmpu_endpoint.call_count == 0")
+    run().assert_outcomes(passed=1)
+
+
+# ------------------------------------------------------- a test that mocks nothing: rtcmpu_seal
+
+
+_SEALED = "[pytest]\nrtcmpu_seal = true\n"
+_CALLS = {
+    "socket, by name": "socket.create_connection(('rtc.aliyuncs.com', 443), 1)",
+    "socket, not looked up": "socket.socket().connect(('rtc.aliyuncs.com', 443))",
+    "another region": "socket.getaddrinfo('rtc.cn-shanghai.aliyuncs.com', 443)",
+    "gethostbyname": "socket.gethostbyname('RTC.aliyuncs.com.')",
+    "a proxy": "socket.create_connection(here).sendall(b'CONNECT rtc.aliyuncs.com:443 HTTP/1.1')",
+    "requests": "requests.get('https://rtc.aliyuncs.com', timeout=1)",
+    "uvloop": "uvloop_run()",
+}
+
+
+@pytest.mark.parametrize("call", _CALLS.values(), ids=_CALLS)
+def test_a_call_of_the_service_without_a_mock_is_refused(pytester, run, call):
+    """With rtcmpu_seal, whoever calls the service without a mock is told of the fixture."""
+    if "uvloop" in call:
+        pytest.importorskip("uvloop")
+    pytester.makeini(_SEALED)
+    pytester.makepyfile(
+        f"""
+        import asyncio, socket
+        import pytest, requests
+
+        def uvloop_run():
+            import uvloop
+
+            async def look_up():
+                await asyncio.get_running_loop().getaddrinfo("rtc.aliyuncs.com", 443)
+
+            uvloop.run(look_up())
+
+        def test_one():
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                here = server.getsockname()
+                {call}
+        """
+    )
+    result = run("-W", "ignore::ResourceWarning")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("E *aliyuncs.com is called by a test that does not mock it*")
+    result.stdout.fnmatch_lines("E *fixture rtcmpu_endpoint, or rtcmpu_mock*")
+
+
+def test_the_seal_disturbs_nobody_else(pytester, run):
+    """With rtcmpu_seal, tests that mock the service, and calls to other hosts, go as ever."""
+    pytester.makeini(_SEALED)
+    pytester.makepyfile(
+        """
+        import socket, threading, urllib.request
+        import pytest, requests
+
+        def test_a_mock(rtcmpu_endpoint, rtcmpu_client, rtcmpu_task):
+            rtcmpu_client.start_mpu_task(rtcmpu_task)
+            assert requests.get("https://rtc.aliyuncs.com").status_code == 400
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                urllib.request.urlopen("https://rtc.aliyuncs.com")
+            assert rtcmpu_endpoint.call_count == 3
+
+        def test_others_are_blocked_by_a_mock(rtcmpu_endpoint):
+            with pytest.raises(OSError, match="rtcmpu_allow_hosts"):
+                socket.getaddrinfo("api.example.com", 443)
+
+        def test_a_server(rtcmpu_server):
+            assert requests.get(rtcmpu_server.url).status_code == 400
+
+        def test_another_server():
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                with socket.create_connection(server.getsockname()) as client:
+                    client.sendall(b"CONNECT api.example.com:443 HTTP/1.1")
+
+        def test_another_host(monkeypatch):
+            asked = []
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: asked.append(a[0]) or [])
+            with pytest.raises(OSError, match="empty list"):
+                socket.create_connection(("api.example.com", 443))
+            assert asked == ["api.example.com"]
+        """
+    )
+    result = run("-p", "xdist", "-n", "1")
+    result.assert_outcomes(passed=5)
+
+
+def test_the_seal_can_be_lifted_for_a_run(pytester, run):
+    """-o rtcmpu_seal=false lifts it, as leaving it out does."""
+    pytester.makeini(_SEALED)
+    pytester.makepyfile(
+        """
+        from pytest_rtcmpu.mock import openings
+
+        def test_one():
+            assert not openings.watched()
+        """
+    )
+    run("-o", "rtcmpu_seal=false").assert_outcomes(passed=1)
+    run().assert_outcomes(failed=1)
+
+
+# ---------------------------------------------------------------------- the ledger, and replay
+
+_CLIENT = """
+from pytest_rtcmpu import Client, Credentials
+from pytest_rtcmpu.checks.cases import to_pairs
+
+def start(params, *, endpoint, credentials, timeout):
+    key = Credentials(
+        credentials.access_key_id, credentials.access_key_secret, credentials.security_token
+    )
+    given = {name: value for name, value in params.items() if value}
+    with Client(key, endpoint, timeout=timeout) as client:
+        return client.call("StartMPUTask", to_pairs(given)).request_id
+"""
+_OF_ITS_CLASS = """
+from client import start
+from pytest_rtcmpu.testing import ClientContract
+
+class TestIt(ClientContract):
+    phases = ("documented",)
+    clauses = ("media-encode.zero",)
+
+    def start(self, params, **given):
+        return start(params, **given)
+"""
+_BY_OPTION = (
+    "-m",
+    "rtcmpu",
+    "--rtcmpu-client=client:start",
+    "--rtcmpu-phase=documented",
+    "--rtcmpu-clause=media-encode.zero",
+)
+
+
+@pytest.fixture
+def client(pytester: pytest.Pytester) -> None:
+    """A client that takes zero for nothing, beside a test of its user's."""
+    pytester.makepyfile(client=_CLIENT, test_own="def test_own(): raise AssertionError")
+    pytester.syspathinsert()
+
+
+@pytest.mark.usefixtures("client")
+def test_a_contract_runs_alone_by_its_mark(run):
+    """-m rtcmpu with --rtcmpu-client runs the contract's checks and no other test."""
+    run(*_BY_OPTION).assert_outcomes(failed=1, deselected=1)
+
+
+@pytest.mark.usefixtures("client")
+def test_a_piped_ledger_is_not_cut(run):
+    """Where pytest's output is no terminal the ledger's lines stand whole, commands above all."""
+    result = run(*_BY_OPTION, "--rtcmpu-clause=media-encode.*", "--rtcmpu-clause=reply.*")
+    said = result.stdout.str().partition("rtcmpu contract checks")[2].partition("short test")[0]
+    assert "…" not in said
+    assert "; rtcmpu explain media-encode.required\n" in said
+    assert "--rtcmpu-report FILE.html" in said
+    assert max(map(len, said.splitlines())) > 80
+
+
+@pytest.mark.usefixtures("client")
+def test_the_ledger_takes_no_longer_than_the_run(pytester, run):
+    """What comes before pytest counts its seconds is not counted by the ledger either."""
+    pytester.makeconftest(
+        """
+        import time, pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_sessionstart(session):
+            clock = time.monotonic
+            time.monotonic = lambda: clock() + 1000
+        """
+    )
+    said = run(*_BY_OPTION).stdout.str()
+    (told,) = re.findall(r"^rtcmpu · .* · ([\d.]+) s$", said, re.MULTILINE)
+    assert float(told) < 900
+
+
+@pytest.mark.parametrize("how", ["class", "option"])
+@pytest.mark.usefixtures("client")
+def test_what_replay_prints_for_pytest_can_be_run(pytester, run, capsys, monkeypatch, how):
+    """The command that replay prints runs the check that found the case, and nothing else."""
+    if how == "class":
+        pytester.makepyfile(test_class=_OF_ITS_CLASS)
+    run(*(_BY_OPTION if how == "option" else ("test_class.py",))).assert_outcomes(failed=1)
+    (saved, *_) = sorted(pytester.path.glob(".rtcmpu/cases/*.json"))
+    monkeypatch.chdir(pytester.path)
+    again = [] if how == "option" else ["--target", "client:start"]
+    assert cli.main(["replay", str(saved), *again]) == 1
+    (told,) = re.findall(r"^with pytest: pytest (.*)$", capsys.readouterr().out, re.MULTILINE)
+    result = run(*shlex.split(told))
+    result.assert_outcomes(failed=1, deselected=1 if how == "option" else 0)
+    assert "media-encode.zero" in result.stdout.str()

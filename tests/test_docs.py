@@ -26,6 +26,7 @@ from pytest_rtcmpu import cli, contract, faults, plugin, strategies
 from pytest_rtcmpu import explain as explaining
 from pytest_rtcmpu.checks import known_failures
 from pytest_rtcmpu.plugin import checks as checks_plugin
+from pytest_rtcmpu.values.arguments import Parser
 
 ROOT = Path(__file__).parent.parent
 PAGES = {path.name: path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
@@ -172,20 +173,20 @@ def parse(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], argparse.Nam
     parsed: list[argparse.Namespace] = []
 
     def stopping(parse: Callable[..., argparse.Namespace]) -> Callable[..., argparse.Namespace]:
-        def stop(self: argparse.ArgumentParser, args: list[str]) -> argparse.Namespace:
+        def stop(self: Parser, args: list[str]) -> argparse.Namespace:
             # The intermixed one calls the other one for its parts.
             with monkeypatch.context() as context:
                 for name, original in originals.items():
-                    context.setattr(argparse.ArgumentParser, name, original)
+                    context.setattr(Parser, name, original)
                 parsed.append(parse(self, args))
             raise _Parsed
 
         return stop
 
     names = ("parse_args", "parse_intermixed_args", "parse_known_intermixed_args")
-    originals = {name: getattr(argparse.ArgumentParser, name) for name in names}
+    originals = {name: getattr(Parser, name) for name in names}
     for name, original in originals.items():
-        monkeypatch.setattr(argparse.ArgumentParser, name, stopping(original))
+        monkeypatch.setattr(Parser, name, stopping(original))
 
     def parse(words: list[str]) -> argparse.Namespace:
         with pytest.raises(_Parsed):

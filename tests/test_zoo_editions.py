@@ -382,8 +382,18 @@ FAULTY_ENDPOINTS = _rows(
     ("any-profile", START, "task-profile.enum", _takes("TaskProfile")),
     ("no-single-stream", START, "request.accepted", _minds("MixMode", "0")),
     ("any-task-mode", START, "task-mode.enum task-mode.integer", _takes("TaskMode")),
-    ("any-encode", START, "media-encode.enum media-encode.integer", _takes("MediaEncode")),
-    ("long-task-id", START, "task-id.length", _takes("TaskId", "long|length|bytes|55")),
+    (
+        "any-encode",
+        START,
+        "media-encode.enum media-encode.integer media-encode.within-profile",
+        _takes("MediaEncode"),
+    ),
+    (
+        "any-task-id",
+        START,
+        "task-id.alphabet task-id.length",
+        _takes("TaskId", "^(?!.*(missing|required|absent))"),
+    ),
     ("no-stream-url", START, "stream-url.required", _takes("StreamURL", "missing|required|absent")),
     ("any-crop-mode", UPDATE, "update.crop-mode.enum update.crop-mode.integer", _takes("CropMode")),
     (

@@ -121,16 +121,18 @@ class Client:
         nonce: Callable[[], str] = lambda: str(uuid.uuid4()),
         contract: Contract | None = None,
     ) -> None:
-        self._contract = contract or _contract.load()
+        # Before all else: who gives id and secret as they are gives the secret for a URL. What
+        # came may hold it, so its type alone is shown.
+        kind = type(credentials).__name__
+        expected = "Credentials(access_key_id, access_key_secret)"
+        _expect("credentials", isinstance(credentials, Credentials), expected, kind, shown=True)
+        self._contract = _contract.in_force(contract)
         service = self._contract.service
         if endpoint in (None, service.host):  # as the SDKs have it, without a scheme
             endpoint = f"{service.schemes[0]}://{service.host}"
         self.endpoint: str = str(endpoint)
         self._host = _host(self.endpoint, self._contract)
         self._is_here = _is_loopback(urlsplit(self.endpoint).hostname or "")
-        # What else was given may hold the secret: its type alone is shown.
-        kind = type(credentials)
-        _expect("credentials", isinstance(credentials, Credentials), "Credentials", kind)
         _one_of("signature", signature, self._contract.signatures)
         _one_of("method", method, service.methods)
         panes = self._contract.parameters_by_wire_name.get("UserPanes")
@@ -450,9 +452,9 @@ def _host(endpoint: str, contract: Contract) -> str:
     return parts.netloc
 
 
-def _expect(name: str, holds: bool, expected: str, got: object) -> None:
+def _expect(name: str, holds: bool, expected: str, got: object, *, shown: bool = False) -> None:
     if not holds:
-        raise ValueError(f"{name}: expected {expected}, got {got!r}")
+        raise ValueError(f"{name}: expected {expected}, got {got if shown else repr(got)}")
 
 
 def _one_of(name: str, got: object, known: Iterable[object]) -> None:

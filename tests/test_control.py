@@ -372,6 +372,7 @@ WRONG = [
     ("POST", "/tasks", {"status": [0, "1"]}, 400, "status: expected an integer, or a list of some"),
     ("POST", "/tasks", {"status": 4}, 400, "status: expected one of 0, 1, 2, 3, got 4"),
     ("POST", "/tasks", {"AppId": "a", "status": 1}, 400, "TaskId: expected a text, got nothing"),
+    ("POST", "/tasks", {"app_id": "a"}, 400, 'expected status, AppId, TaskId, got "app_id"'),
     ("POST", "/tasks", {}, 400, "status: expected an integer, or a list of some, got nothing"),
     ("POST", "/layouts", {"layout_id": 1, "panes": 1}, 400, "10001…2147483647, got 1"),
     ("POST", "/layouts", {"layout_id": 10001, "panes": 0}, 400, "panes: expected an integer 1…"),

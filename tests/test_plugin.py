@@ -489,6 +489,17 @@ def test_every_fixture_follows_the_edition(
     run(_FOLLOWS, *options, ini=ini).assert_outcomes(passed=1)
 
 
+def test_a_module_may_have_an_edition_of_its_own(run: Run, pytester: pytest.Pytester) -> None:
+    """A mock that another module has opened before changes nothing of it."""
+    holds = "def test_it(rtcmpu_mock, rtcmpu_endpoint):\n    with rtcmpu_mock() as endpoint:\n"
+    holds += "        editions = endpoint.contract.edition, rtcmpu_endpoint.contract.edition\n"
+    for name, edition in (("test_a", "2019-05"), ("test_b", "2021-03"), ("test_c", "2019-05")):
+        fixture = _CONFTEST if edition == "2021-03" else ""
+        told = f"    assert editions == ({edition!r}, {edition!r})\n"
+        pytester.makepyfile(**{name: f"{fixture}\n\n{holds}{told}"})
+    run().assert_outcomes(passed=3)
+
+
 def test_an_edition_there_is_none_of_is_refused(run: Run) -> None:
     """The message names the editions there are."""
     result = run("def test_it(rtcmpu_contract): pass", "--rtcmpu-edition=2020-01")

@@ -12,6 +12,7 @@ from hypothesis.errors import InvalidArgument
 from pytest_rtcmpu import Client, Credentials, Endpoint, cli, strategies
 from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.model import example_task
 from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.text import near
 
@@ -172,6 +173,61 @@ def test_keys_of_another_type_are_not_shown(given, got):
     ) as caught:
         Endpoint(given)
     assert "a-secret" not in str(caught.value)
+
+
+def test_a_secret_in_place_of_a_url_is_not_shown():
+    """Id and secret as two texts are refused for the first of them."""
+    with pytest.raises(ValueError, match=r"^credentials: expected Credentials\(.*, got str$"):
+        Client("an-id", "a-secret")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Endpoint(contract="2021-03"),
+        lambda: Client(Credentials("testid", "testsecret"), contract="2021-03"),
+        lambda: example_task(contract="2021-03"),
+        lambda: strategies.app_ids(contract="2021-03"),
+    ],
+    ids=["Endpoint", "Client", "request", "strategy"],
+)
+def test_an_edition_is_loaded_by_its_name(call):
+    """The name of an edition is no contract."""
+    told = "contract: expected a Contract, such as load('2021-03'), got a str"
+    with pytest.raises(TypeError, match=f"^{re.escape(told)}$"):
+        call()
+
+
+def test_statuses_are_given_one_by_one():
+    """A list of statuses is refused with the way to give them."""
+    with pytest.raises(ValueError, match=r"got \[0, 1\]; give several one by one$"):
+        Endpoint().set_start_status([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("phases = 'documented'", "phases: expected a tuple of texts, got 'documented'"),
+        ("phases = ('document',)", "phase 'document': expected one of documented, pairwise"),
+        ("clauses = 'task-id.*'", "clauses: expected a tuple of texts, got 'task-id.*'"),
+        ("operations = 'StopMPUTask'", "operations: expected a tuple of texts"),
+    ],
+)
+def test_a_setting_of_a_contract_class_that_cannot_be_meant(pytester, run, setting, told):
+    """Nothing is collected of such a class, and the message names the setting."""
+    pytester.makepyfile(
+        "from pytest_rtcmpu.testing import EndpointContract\n"
+        f"class TestIt(EndpointContract):\n    url = 'http://127.0.0.1:9'\n    {setting}\n"
+    )
+    result = run()
+    result.assert_outcomes(errors=1)
+    assert told in result.stdout.str()
+
+
+def test_a_seal_that_is_neither_on_nor_off(pytester, run):
+    """The setting is named."""
+    pytester.makeini("[pytest]\nrtcmpu_seal = maybe\n")
+    assert "rtcmpu_seal: expected true or false: " in run().stderr.str()
 
 
 def test_a_credentials_fixture_that_returns_a_tuple(pytester, run):

@@ -6,7 +6,7 @@ it into frozen dataclasses. Nothing else in the package states a documented valu
 
 from __future__ import annotations
 
-from pytest_rtcmpu.contract.loader import DEFAULT_EDITION, editions, load, parse
+from pytest_rtcmpu.contract.loader import DEFAULT_EDITION, editions, in_force, load, parse
 from pytest_rtcmpu.contract.types import (
     Clause,
     CommonParameter,
@@ -53,6 +53,7 @@ __all__ = [
     "Source",
     "Subject",
     "editions",
+    "in_force",
     "load",
     "parse",
 ]

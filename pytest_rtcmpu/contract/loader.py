@@ -60,6 +60,21 @@ def load(edition: str = DEFAULT_EDITION) -> Contract:
     return _load(edition)
 
 
+def in_force(contract: Contract | None) -> Contract:
+    """Return the contract given, or that of the default edition.
+
+    Raises:
+        TypeError: for what is none, such as the name of an edition.
+    """
+    if contract is None:
+        return load()
+    if not isinstance(contract, Contract):
+        named = contract if contract in editions() else editions()[-1]
+        kind = type(contract).__name__
+        raise TypeError(f"contract: expected a Contract, such as load({named!r}), got a {kind}")
+    return contract
+
+
 @cache
 def _load(edition: str) -> Contract:
     if edition not in editions():

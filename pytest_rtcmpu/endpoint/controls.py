@@ -205,7 +205,8 @@ class Controls:
         for each in statuses:
             if type(each) is not int or each not in known:
                 expected = ", ".join(map(str, known))
-                raise ValueError(f"status: expected one of {expected}, got {each!r}")
+                several = "; give several one by one" if isinstance(each, list | tuple) else ""
+                raise ValueError(f"status: expected one of {expected}, got {each!r}{several}")
         return statuses
 
     def _known(self, key: tuple[str, str]) -> Task:

@@ -83,7 +83,7 @@ class Endpoint(Controls):
         self._request_id = request_id
         given = _keys(credentials)
         keys = {key.access_key_id: (key, True) for key in given}
-        super().__init__(contract or _contract.load(), keys, now, max_calls)
+        super().__init__(_contract.in_force(contract), keys, now, max_calls)
 
     def __repr__(self) -> str:
         return f"Endpoint({len(self._state.tasks)} tasks, {self.call_count} calls)"

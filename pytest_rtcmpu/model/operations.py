@@ -36,7 +36,8 @@ class OperationRequest:
     _starts: dict[str, int]
 
     def _make(self, contract: Contract | None, given: Mapping[str, object]) -> None:
-        view = contract.operation(self.action) if contract else _first_with(self.action)
+        known = _contract.in_force(contract) if contract else None
+        view = known.operation(self.action) if known else _first_with(self.action)
         making = Making(view)
         making.take(given)
         making.finish()

@@ -64,7 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"rtcmpu_allow_hosts: {error}") from None
     config.addinivalue_line("markers", "rtcmpu(check): a contract check of StartMPUTask, by its id")
     config.pluginmanager.register(checks_plugin.Checks(config), "rtcmpu-checks")
-    if config.getini("rtcmpu_seal"):
+    try:
+        is_sealed = config.getini("rtcmpu_seal")
+    except (ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"rtcmpu_seal: expected true or false: {error}") from None
+    if is_sealed:
         from pytest_rtcmpu import contract
         from pytest_rtcmpu.mock import seal
 
@@ -161,11 +165,11 @@ _RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let a test that uses ``rtcmpu_mock`` have the credentials that hold where it stands."""
+    """Let a test that uses ``rtcmpu_mock`` have the key and the edition of where it stands."""
     names = getattr(item, "fixturenames", [])
     if "rtcmpu_mock" in names:
         # Set up first: a fixture of the test's own may open a mock while it is set up.
-        names[:] = dict.fromkeys(("rtcmpu_credentials", *names))
+        names[:] = dict.fromkeys(("rtcmpu_credentials", "rtcmpu_contract", *names))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -192,11 +196,15 @@ def rtcmpu_mock(
     def mock(
         *, allow_hosts: Iterable[str] = (), **settings: object
     ) -> AbstractContextManager[Endpoint]:
-        # This factory lives as long as the session; credentials may be overridden for one test.
-        running = pytestconfig.stash.get(_RUNNING, None)
-        credentials = getattr(running, "funcargs", {}).get("rtcmpu_credentials", TEST_CREDENTIALS)
-        given = {"credentials": credentials, "contract": rtcmpu_contract, **settings}
-        endpoint = Endpoint(**given)
+        # This factory lives as long as the session; both may be overridden for one module or test.
+        of_test = getattr(pytestconfig.stash.get(_RUNNING, None), "funcargs", {})
+        endpoint = Endpoint(
+            **{
+                "credentials": of_test.get("rtcmpu_credentials", TEST_CREDENTIALS),
+                "contract": of_test.get("rtcmpu_contract", rtcmpu_contract),
+                **settings,
+            }
+        )
         hosts = [*pytestconfig.getini("rtcmpu_allow_hosts"), *allow_hosts]
         return mocked(endpoint, allow_hosts=hosts)
 
@@ -211,6 +219,7 @@ def rtcmpu_mock(
 def rtcmpu_endpoint(
     rtcmpu_mock: Callable[..., AbstractContextManager[Endpoint]],
     rtcmpu_credentials: Credentials,
+    rtcmpu_contract: Contract,
 ) -> Iterator[Endpoint]:
     """The mocked endpoint of https and http rtc.aliyuncs.com, fresh for each test.
 
@@ -219,7 +228,7 @@ def rtcmpu_endpoint(
     in this process calls the service's names reaches it, the published SDKs too; other hosts are
     blocked, and ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET hold test keys.
     """
-    with rtcmpu_mock(credentials=rtcmpu_credentials) as endpoint:
+    with rtcmpu_mock(credentials=rtcmpu_credentials, contract=rtcmpu_contract) as endpoint:
         yield endpoint
 
 

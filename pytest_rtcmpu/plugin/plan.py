@@ -171,13 +171,21 @@ def _phases(given: Collection[str] | None) -> tuple[Phase, ...] | None:
 
 
 def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
-    """Return the plan of a contract class."""
+    """Return the plan of a contract class.
+
+    Raises:
+        CannotRun: for a setting that cannot be meant.
+    """
     subject: Subject = cls.subject
+    for name in _TUPLES:
+        given = getattr(cls, name)
+        if isinstance(given, str) or not all(isinstance(each, str) for each in given):
+            raise CannotRun(f"{name}: expected a tuple of texts, got {given!r}")
     return plan(
         config,
         Target(subject=subject, kind="test", name=node),
         node=node,
-        phases=cls.phases,
+        phases=_phases(cls.phases),
         clauses=cls.clauses,
         max_examples=cls.max_examples,
         timeout=cls.timeout,

@@ -250,9 +250,9 @@ def _task(task: StartMPUTask, status: int, known: tuple[Secret, ...]) -> dict[st
 def _set_status(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     """Set the status of a task that was started, or without its ids of those that will be."""
     given = _json(request)
-    one_task = "AppId" in given or "TaskId" in given
-    ids = {"AppId": (_TEXT, True), "TaskId": (_TEXT, True)} if one_task else {}
-    given = _fields(given, status=(_STATUSES, True), **ids)
+    one_task = bool(given.keys() & {"AppId", "TaskId"})
+    ids = (_TEXT, one_task)
+    given = _fields(given, status=(_STATUSES, True), AppId=ids, TaskId=ids)
     statuses = given["status"] if isinstance(given["status"], list) else [given["status"]]
     try:
         if one_task:

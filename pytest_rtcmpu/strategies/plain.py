@@ -21,7 +21,7 @@ def to_pairs(
         contract: whose lists start where they do; the default edition unless given.
         panes_from: where UserPanes starts; as the contract has it first unless given.
     """
-    starts = starts_of(contract or _contract.load())
+    starts = starts_of(_contract.in_force(contract))
     return flatten(params, starts if panes_from is None else {**starts, "UserPanes": panes_from})
 
 

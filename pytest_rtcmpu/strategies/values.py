@@ -379,7 +379,7 @@ def strategy_of(contract: Contract, name: str, **settings: int) -> st.SearchStra
 
 def in_force(contract: Contract | None) -> Contract:
     """Return the contract given, or the default one."""
-    return contract or _contract.load()
+    return _contract.in_force(contract)
 
 
 def app_ids(*, contract: Contract | None = None) -> st.SearchStrategy[str]:

@@ -248,7 +248,8 @@ def load_callable(name: str) -> CallableTestee:
     """
     module_name, colon, path = name.partition(":")
     if not (colon and module_name and path):
-        raise CannotRun(f"{name!r}: expected package.module:callable, such as mytests.client:start")
+        expected = "expected package.module:callable, such as mytests.client:start"
+        raise CannotRun(f"{name!r}: {expected}; what is a command stands behind --")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     found = _import(module_name, name)

@@ -21,6 +21,8 @@ from pytest_rtcmpu.contract import (
     Relation,
     ReplyField,
     Silence,
+    editions,
+    load,
 )
 from pytest_rtcmpu.contract.derived import length, limits
 from pytest_rtcmpu.contract.types import named
@@ -57,10 +59,17 @@ def explain(name: str, contract: Contract) -> str:
         within = [each for each in known if wanted in each.casefold() and each not in near]
         hint = ", ".join((*near, *within)[:5])
         listed = f"the nearest are {hint}" if hint else "rtcmpu contract prints all there is"
+        have = [each for each in editions() if each != contract.edition and _has(wanted, each)]
+        if have:
+            listed = f"edition {have[0]} has it: --edition {have[0]}"
         raise ContractError(
             f"{name!r}: no Code, clause, silence or parameter of that name; {listed}"
         )
     return "\n\n".join(dict.fromkeys(parts))
+
+
+def _has(wanted: str, edition: str) -> bool:
+    return wanted in {each.casefold() for each in _names(load(edition))}
 
 
 def all_silences(contract: Contract) -> Iterator[Silence]:

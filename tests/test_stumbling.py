@@ -224,6 +224,41 @@ def test_a_setting_of_a_contract_class_that_cannot_be_meant(pytester, run, setti
     assert told in result.stdout.str()
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--rtcmpu-clause=media-encode.zer", "no clause matches 'media-encode.zer'; did you mean"),
+        ("--rtcmpu-edition=2020-01", "unknown edition '2020-01'"),
+        ("--rtcmpu-operation=StopTask", "no operation 'StopTask'"),
+        ("--rtcmpu-phase=fuz", "phase 'fuz': expected one of"),
+    ],
+)
+def test_an_option_that_chooses_nothing_is_refused(pytester, run, option, told):
+    """Whether or not there is something to check."""
+    pytester.makepyfile("def test_it(): pass")
+    result = run(option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert told in result.stderr.str()
+
+
+def test_a_value_that_is_nearly_a_setting_is_told(pytester, run):
+    """A misspelt setting is a warning; a name of one's own is none."""
+    pytester.makepyfile(
+        "from pytest_rtcmpu.testing import ClientContract\n"
+        "class TestIt(ClientContract):\n"
+        "    max_example = 5\n    colour = 1\n    phases = ('documented',)\n"
+    )
+    told = run("--collect-only", "-q").stdout.str()
+    assert "TestIt: max_example is no setting; did you mean max_examples?" in told
+    assert "colour" not in told
+
+
+def test_a_name_of_another_edition_leads_there(capsys):
+    """Explain says which edition has a name that this one has not."""
+    assert cli.main(["explain", "cropmode"]) == 2
+    assert "edition 2021-03 has it: --edition 2021-03" in capsys.readouterr().err
+
+
 def test_a_seal_that_is_neither_on_nor_off(pytester, run):
     """The setting is named."""
     pytester.makeini("[pytest]\nrtcmpu_seal = maybe\n")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.plugin.plan import Collected, Plan
     from pytest_rtcmpu.report.conclusion import Conclusion
 
+#: The options that choose checks, by edition, phase, clause and operation.
+_CHOOSE = ("rtcmpu_edition", "rtcmpu_phase", "rtcmpu_clause", "rtcmpu_operation")
 #: The option that names a target, and the function of checks.targets that makes it one.
 _TARGETS = {
     "--rtcmpu-client": "callable_target",
@@ -108,7 +110,8 @@ class Checks:
         if config.getoption("rtcmpu_seed") is None:
             # Options go to xdist's workers as they are now.
             config.option.rtcmpu_seed = int.from_bytes(os.urandom(4), "big")
-        if self._plans_named() or config.getoption("rtcmpu_report"):
+        given = (config.getoption(name) for name in ("rtcmpu_report", *_CHOOSE))
+        if self._plans_named() or any(given) or config.getini("rtcmpu_edition"):
             self._expect_valid()
 
     def _plans_named(self) -> list[tuple[str, str]]:
@@ -119,15 +122,19 @@ class Checks:
     def _expect_valid(self) -> None:
         """Say what is wrong with the options before anything is collected."""
         from pytest_rtcmpu.checks.core import CannotRun
+        from pytest_rtcmpu.contract import ContractError
+        from pytest_rtcmpu.plugin.plan import named_nothing
         from pytest_rtcmpu.report import check_path
         from pytest_rtcmpu.values.text import for_terminal
 
         try:
             for path in self._config.getoption("rtcmpu_report"):
                 check_path(path)
+            # What chooses must be able to choose, whether options or classes name what is checked.
+            _ = named_nothing(self._config).checks
             for plan in self._option_plans():
                 plan.expect_valid()
-        except (CannotRun, ValueError, OSError) as error:
+        except (CannotRun, ContractError, ValueError, OSError) as error:
             raise pytest.UsageError(for_terminal(str(error), multiline=True)) from None
 
     def _option_plans(self) -> Iterator[Plan]:
@@ -201,7 +208,7 @@ class Checks:
         if "rtcmpu_check" not in metafunc.fixturenames or metafunc.cls is None:
             return
         from pytest_rtcmpu.checks.core import CannotRun, check_id
-        from pytest_rtcmpu.plugin.plan import class_plan
+        from pytest_rtcmpu.plugin.plan import class_plan, slips
         from pytest_rtcmpu.values.text import for_terminal
 
         node = metafunc.definition.getparent(pytest.Class)
@@ -209,6 +216,8 @@ class Checks:
         try:
             plan = class_plan(self._config, metafunc.cls, node=node.nodeid)
             plan.expect_valid()
+            for told in slips(metafunc.cls):
+                node.warn(pytest.PytestCollectionWarning(f"{node.nodeid}: {told}"))
         except CannotRun as error:
             told = for_terminal(f"{node.nodeid}: {error}", multiline=True)
             raise pytest.Collector.CollectError(told) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -26,6 +26,7 @@ from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.contract import Clause, Subject
 from pytest_rtcmpu.report.conclusion import Conclusion, Part, conclude
 from pytest_rtcmpu.values.credentials import credentials_from
+from pytest_rtcmpu.values.text import near
 
 if TYPE_CHECKING:
     import pytest
@@ -194,6 +195,26 @@ def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
         known_failures=cls.known_failures,
         **({"live": cls.live, "budget": cls.budget} if subject == "endpoint" else {}),
     )
+
+
+def named_nothing(config: pytest.Config) -> Plan:
+    """Return a plan by the options alone, of no target: what they say can be looked at."""
+    return plan(config, Target(subject="client", kind="test", name=""), node="")
+
+
+def slips(cls: Any) -> Iterator[str]:
+    """Yield what to say of each value of a contract class whose name is nearly a setting's."""
+    base = next(each for each in cls.__mro__ if each.__module__ == _CLASSES)
+    settings = [name for name in dir(base) if name[0] != "_" and not callable(getattr(base, name))]
+    own = {name for each in cls.__mro__[: cls.__mro__.index(base)] for name in vars(each)}
+    for name in sorted(own - set(settings)):
+        if name[0] != "_" and not callable(getattr(cls, name)):
+            hint = near(name, settings, cutoff=0.8)
+            if hint:
+                yield f"{name} is no setting{hint}"
+
+
+_CLASSES = "pytest_rtcmpu.plugin.testing"
 
 
 def _edition_of(cls: Any) -> dict[str, Any]:

@@ -504,4 +504,4 @@ def test_an_edition_there_is_none_of_is_refused(run: Run) -> None:
     """The message names the editions there are."""
     result = run("def test_it(rtcmpu_contract): pass", "--rtcmpu-edition=2020-01")
     assert result.ret != 0
-    result.stdout.fnmatch_lines(["*unknown edition '2020-01'*2019-05, 2021-03*"])
+    result.stderr.fnmatch_lines(["*unknown edition '2020-01'*2019-05, 2021-03*"])

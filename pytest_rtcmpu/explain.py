@@ -54,7 +54,7 @@ def explain(name: str, contract: Contract) -> str:
         _common(p, contract) for p in contract.common_parameters if p.name.casefold() == wanted
     ]
     if not parts:
-        known = list(dict.fromkeys(_names(contract)))
+        known = list(dict.fromkeys(names(contract)))
         near = nearest(name, known, n=5)
         within = [each for each in known if wanted in each.casefold() and each not in near]
         hint = ", ".join((*near, *within)[:5])
@@ -69,7 +69,7 @@ def explain(name: str, contract: Contract) -> str:
 
 
 def _has(wanted: str, edition: str) -> bool:
-    return wanted in {each.casefold() for each in _names(load(edition))}
+    return wanted in {each.casefold() for each in names(load(edition))}
 
 
 def all_silences(contract: Contract) -> Iterator[Silence]:
@@ -79,7 +79,8 @@ def all_silences(contract: Contract) -> Iterator[Silence]:
         yield from operation.silences
 
 
-def _names(contract: Contract) -> Iterator[str]:
+def names(contract: Contract) -> Iterator[str]:
+    """Yield the names that :func:`explain` knows, but for those with an operation before them."""
     yield from (row.code for row in contract.errors)
     yield from (clause.id for clause in contract.all_clauses)
     yield from (silence.id for silence in all_silences(contract))

@@ -219,11 +219,7 @@ def test_names_given_to_commands_exist(page: str) -> None:
     for line, words in commands(page):
         editions = [after for before, after in pairwise(words) if before == "--edition"]
         known = contract.load(*editions)
-        ids = [
-            *(c.id for c in known.all_clauses),
-            *(s.id for s in explaining.all_silences(known)),
-            *known.errors_by_code,
-        ]
+        ids = list(explaining.names(known))
         operations = {after for before, after in pairwise(words) if before == "--operation"}
         assert operations <= set(known.operations), f"{page}:{line}"
         named = [words[1]] if words[0] == "explain" else []

@@ -329,7 +329,6 @@ def test_a_terminal_gets_what_it_can_show(
 
 
 REFUSED = {
-    "a case": (["replay", "none.json"], "ENOENT"),
     "a folder": (["replay", "."], "EISDIR"),
     "known failures": (["check", "--known-failures", "none.toml"], "ENOENT"),
     "a record": (["serve", "--record", "none/record"], "ENOENT"),

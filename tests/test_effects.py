@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from pytest_rtcmpu import Client, Credentials, contract
+from pytest_rtcmpu.checks.run import Settings, run_bench
+from pytest_rtcmpu.checks.testees.targets import OWN
 from pytest_rtcmpu.endpoint import Endpoint
+from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
 NOW = datetime(2021, 3, 23, 12, tzinfo=UTC)
 EARLIER, LATER = contract.load("2019-05"), contract.load("2021-03")
@@ -244,3 +247,16 @@ def test_another_applications_layout_is_not_changed(action: str) -> None:
     assert note.silence.id.endswith("unknown-layout")
     told = service.ask("DescribeMPULayoutInfoList", {"AppId": "app"})
     assert [layout["LayoutId"] for layout in told["Layouts"]["Layout"]] == [made]
+
+
+# ------------------------------------------------------------------------------------- in checks
+
+
+@pytest.mark.parametrize("seed", [1, 914712])
+def test_what_rests_accuses_nobody(seed: int) -> None:
+    """Sequences of starts, stops and refusals hold, where an address belongs to one task."""
+    chosen = Settings(phases=("stateful",), edition="2021-03", seed=seed, max_examples=40)
+    with OWN[1].bench(chosen, TEST_CREDENTIALS) as bench:
+        results = run_bench(bench, chosen).results
+    assert [result.clause for result in results if result.broken] == []
+    assert any(result.exercised for result in results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import assume
@@ -65,7 +66,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
             self.used.add(self.nonces + 1)
             self.observe(
                 Step(
-                    pairs=_name(contract, app, task, self.nonces),
+                    pairs=_name(contract, app, task, len(self.steps)),
                     signature=signature,
                     envelope={"nonce": self.nonce()},
                     expect=expect,
@@ -79,11 +80,11 @@ def endpoint_machine(bench: EndpointBench) -> None:
         )
         def refused(self, app: str, task: str, breach: tuple[str, str, Any]) -> None:
             _, clause, pairs = breach
-            renamed = [(n, _rename(n, v, app, task)) for n, v in pairs]
+            renamed = _rename(contract, pairs, app, task, len(self.steps))
             self.used.add(self.nonces + 1)
             self.observe(
                 Step(
-                    pairs=tuple(renamed),
+                    pairs=renamed,
                     envelope={"nonce": self.nonce()},
                     expect=Expect.refused(contract, clause),
                 )
@@ -94,7 +95,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
             """A bad signature uses no nonce up, and starts nothing."""
             self.observe(
                 Step(
-                    pairs=_name(contract, app, task, self.nonces),
+                    pairs=_name(contract, app, task, len(self.steps)),
                     envelope={"nonce": self.nonce(), "tamper": "first"},
                     expect=Expect.refused(contract, "signature.mismatch"),
                 )
@@ -117,7 +118,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 self.used.add(number)
             self.observe(
                 Step(
-                    pairs=_name(contract, app, task, self.nonces),
+                    pairs=_name(contract, app, task, len(self.steps)),
                     envelope={"nonce": f"@nonce:{number}"},
                     expect=expect,
                 )
@@ -169,15 +170,16 @@ def _of_effect(bench: EndpointBench, effect: str) -> Contract | None:
     return next((view for view in views if view.in_view.effect == effect), None)
 
 
-def _rename(name: str, value: str, app: str, task: str) -> str:
+def _rename(
+    contract: Contract, pairs: Iterable[tuple[str, str]], app: str, task: str, step: int
+) -> tuple[tuple[str, str], ...]:
     """Give a breach's parameters the machine's names, unless the name is what is wrong."""
-    if not value:
-        return value
-    return {"AppId": f"@app:{app}", "TaskId": f"@task:{task}"}.get(name, value)
+    named = fresh_pairs(pairs, contract, f"@task:{task}", url=f"{step}")
+    return tuple((n, f"@app:{app}" if n == "AppId" and v else v) for n, v in named)
 
 
-def _name(contract: Contract, app: str, task: str, count: int) -> tuple[tuple[str, str], ...]:
+def _name(contract: Contract, app: str, task: str, step: int) -> tuple[tuple[str, str], ...]:
     named = {**cases.plain(contract), "AppId": f"@app:{app}"}
     pairs = cases.to_pairs(named, contract)
     # Each start has an address of its own: one that a task has left rests for a while.
-    return fresh_pairs(pairs, contract, f"@task:{task}", url=f"{count}")
+    return fresh_pairs(pairs, contract, f"@task:{task}", url=f"{step}")

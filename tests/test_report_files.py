@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reports import CONTRACT, both, broken, everything, held, of, run, subject_run
 
-from pytest_rtcmpu.checks.core import Exchange
+from pytest_rtcmpu.checks.bench import exchange_text
+from pytest_rtcmpu.checks.core import CUT, Exchange
 from pytest_rtcmpu.contract import Clause, Level, Source, load
 from pytest_rtcmpu.report import check_path, ledgers, summary, write
 from pytest_rtcmpu.report.github import annotate
@@ -22,6 +23,7 @@ from pytest_rtcmpu.report.junit import to_junit
 from pytest_rtcmpu.report.ledger import OUTCOMES
 from pytest_rtcmpu.report.parameters import parameters
 from pytest_rtcmpu.values.credentials import Secret
+from pytest_rtcmpu.values.messages import Request
 
 FAILING = of("client")[0]
 STARTS = {"json": b"{", "html": b"<!doctype html>", "xml": b"<?xml", "JSON": b"{"}
@@ -284,6 +286,20 @@ def test_a_request_of_v3_names_its_operation_in_a_header():
 def test_what_is_no_request_of_an_operation_has_no_parameters(text):
     """Where nobody can say which parameters there should be, none is shown."""
     assert parameters(text, load()) == []
+
+
+def test_of_a_request_that_was_cut_nothing_is_said_to_be_absent():
+    """What lies beyond the cut may have been sent, and the last value is not whole."""
+    pairs = "&".join(f"LayoutIds.{n}=1234567" for n in range(1, 500))
+    target = f"/?Action=StartMPUTask&AppId=shop&{pairs}&StreamURL=r"
+    exchange = exchange_text(Request(method="GET", target=target), None)
+    assert exchange.request.endswith(CUT)
+    assert not exchange.request.endswith(f"=1234567{CUT}")
+    assert shown(exchange.request).pop("Action") == "StartMPUTask"
+    assert set(shown(exchange.request).values()) == {"StartMPUTask", "shop", "1234567"}
+    page = to_html(*both(broken(FAILING, exchanges=(exchange,))))
+    assert "of a request that is cut: it may have had more" in page
+    assert "absent (" not in page
 
 
 def test_absent_parameters_stand_in_the_page():

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import (
+    CUT,
     PHASES,
     CheckResult,
     Exchange,
@@ -366,9 +367,13 @@ def exchange_text(
         head = [f"HTTP {reply.status}", *(f"{n}: {v}" for n, v in reply.headers)]
         answered = "\n".join((*head, "", reply.body.decode("utf-8", "replace")))
     return Exchange(
-        request=redact_all(asked, *credentials)[:_LONGEST_TEXT],
-        reply=redact_all(answered, *credentials)[:_LONGEST_TEXT],
+        request=_kept(redact_all(asked, *credentials)),
+        reply=_kept(redact_all(answered, *credentials)),
     )
+
+
+def _kept(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + CUT
 
 
 def new_request_id() -> str:

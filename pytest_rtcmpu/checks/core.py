@@ -15,9 +15,16 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 FIXED_PHASES: tuple[Phase, ...] = ("documented", "pairwise")
 
 
+#: The end of a text that was longer than what is kept of it.
+CUT = "… (cut)"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """One request and its reply, as text for a person; secrets are redacted."""
+    """One request and its reply, as text for a person; secrets are redacted.
+
+    What is too long ends with ``CUT``.
+    """
 
     request: str
     reply: str

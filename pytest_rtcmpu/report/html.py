@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from importlib import resources
 from typing import Final
 
-from pytest_rtcmpu.checks.core import CheckResult, Exchange, Finding, Run
+from pytest_rtcmpu.checks.core import CUT, CheckResult, Exchange, Finding, Run
 from pytest_rtcmpu.contract import Clause, Contract
 from pytest_rtcmpu.report import words
 from pytest_rtcmpu.report.ledger import OUTCOMES, Entry, Ledger, Row, exit_status, rows
@@ -331,6 +331,8 @@ def _parameters(exchange: Exchange, contract: Contract) -> Iterator[str]:
         return
     absent = sum(each.value is None for each in found)
     told = f"{count(len(found) - absent, 'parameter')} sent, {absent} absent"
+    if exchange.request.endswith(CUT):
+        told = f"{count(len(found), 'parameter')} of a request that is cut: it may have had more"
     yield f'<div class="parameters"><p class="wire">{told}</p><dl>'
     for each in found[:MAX_SHOWN]:
         name = f"<dt><code><bdi>{for_html(each.name)}</bdi></code></dt>"

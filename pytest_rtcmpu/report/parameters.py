@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pytest_rtcmpu import wire
+from pytest_rtcmpu.checks.core import CUT
 from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.values.messages import Request
 
@@ -32,23 +33,27 @@ def parameters(text: str, contract: Contract) -> list[Sent]:
     """Return the parameters of a request that is shown as text, in the order of the page.
 
     The operation's own come first, absent ones in their places, and then those of the envelope.
-    Nothing is returned for what is no request of an operation of the contract.
+    Of a request that was cut only what is left is returned. Nothing is for what is no request of an
+    operation of the contract.
     """
-    request = _read(text)
+    is_cut = text.endswith(CUT)
+    request = _read(text.removesuffix(CUT))
     if request is None:
         return []
     pairs = wire.request_pairs(request)
     action = dict(pairs).get(_ACTION) or request.header(_ACTION_HEADER)
     if action is None or action not in contract.operations:
         return []
+    by_top: dict[str, list[Sent]] = {}
+    for name, value in pairs[:-1] if is_cut else pairs:  # the last one may be cut itself
+        by_top.setdefault(name.partition(".")[0], []).append(Sent(name, value))
     found: list[Sent] = []
-    left = pairs
     for parameter in contract.operations[action].parameters:
         names = (parameter.name, *parameter.aliases)
-        own = [(n, value) for n, value in left if n.partition(".")[0] in names]
-        left = [pair for pair in left if pair not in own]
-        found += (Sent(*pair) for pair in own) if own else _absent(parameter)
-    return [*found, *(Sent(*pair) for pair in left)]
+        own = [each for name in names for each in by_top.pop(name, ())]
+        # Of a request that was cut nobody knows what else it had.
+        found += own or ([] if is_cut else _absent(parameter))
+    return [*found, *(each for rest in by_top.values() for each in rest)]
 
 
 def _absent(parameter: Parameter) -> Iterator[Sent]:

@@ -285,6 +285,13 @@ def test_a_command_that_cannot_run_says_so(command, why):
         ask(testee)
 
 
+def test_a_command_that_takes_the_end_of_its_input_badly_can_run():
+    """One that fails when nothing more comes is not said to fail before it is asked."""
+    endless = "import json\nwhile True:\n    json.loads(input())"
+    with closing(CommandTestee([sys.executable, "-c", endless], grace=0.5)) as testee:
+        testee.expect_startable()
+
+
 @pytest.mark.parametrize(
     ("command", "target"),
     [

@@ -110,21 +110,29 @@ class CommandTestee:
         message = "\n".join(filter(None, (outcome.message or how, process.stderr_tail())))
         outcome = finished(replace(outcome, message=message), self._given, seconds=seconds)
         if outcome.kind == "died" and not self._is_startable:
-            self._expect_startable(outcome.message)
+            self.expect_startable(outcome.message)
         return outcome
 
-    def expect_startable(self) -> None:
+    def expect_startable(self, why: str = "") -> None:
         """Start it, ask it nothing, and let it end.
+
+        One that takes the end of its input badly may answer all the same: it has to fail while it
+        might still be asked, too.
+
+        Args:
+            why: what is known of how it fails; what it says now unless given.
 
         Raises:
             CannotRun: for a command that cannot be started, or that fails before it is asked.
         """
-        process = self._spawn()
-        how = process.end(self._grace + self._startup)
-        if process.failed:
-            told = "\n".join(filter(None, (how, process.stderr_tail())))
-            raise CannotRun(f"{self.target}: fails before it is asked anything: {told}")
-        self._is_startable = True
+        for ends_input, patience in ((True, self._grace + self._startup), (False, self._grace)):
+            process = self._spawn()
+            how = process.end(patience) if ends_input else process.wait(patience)
+            if not process.failed:
+                self._is_startable = True
+                return
+        told = why or "\n".join(filter(None, (how, process.stderr_tail())))
+        raise CannotRun(f"{self.target}: fails before it is asked anything: {told}")
 
     def close(self) -> None:
         """End its input, which ends it; one that stays is killed after the grace."""
@@ -140,14 +148,6 @@ class CommandTestee:
             raise CannotRun(f"{visible(self.target)}: cannot be started: {why}") from error
         except ValueError as error:  # a NUL in an argument
             raise CannotRun(f"{visible(self.target)}: cannot be started: {error}") from error
-
-    def _expect_startable(self, why: str) -> None:
-        """Raise CannotRun when the command fails even when its input ends at once."""
-        process = self._spawn()
-        process.end(self._grace + self._startup)
-        if process.failed:
-            raise CannotRun(f"{self.target}: fails before it is asked anything: {why}")
-        self._is_startable = True
 
 
 class _Process:
@@ -193,6 +193,10 @@ class _Process:
     def end(self, patience: float) -> str:
         """End its input, wait for it, kill what is left of it, and return how it ended."""
         self._threads.append(_thread(self._close_stdin))
+        return self.wait(patience)
+
+    def wait(self, patience: float) -> str:
+        """Wait for it, kill what is left of it, and return how it ended."""
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(patience)
         return self.kill()

@@ -34,9 +34,16 @@ _NEW_SDK = {*_OLD_SDK, *_NO_REQUEST_ID}
 
 
 def broken(
-    command: list[str], *, edition: str = "2019-05", operations: tuple[str, ...] = ()
+    command: list[str],
+    *,
+    edition: str = "2019-05",
+    operations: tuple[str, ...] = (),
+    fewest: int = 1000,
 ) -> set[str]:
-    """Return the clauses that a testee breaks in the documented phase."""
+    """Return the clauses that a testee breaks in the documented phase.
+
+    fewest: what no run may have less of than this: checks that had something to judge.
+    """
     settings = Settings(
         phases=("documented",), timeout=10, edition=edition, operations=operations, seed=1
     )
@@ -46,7 +53,7 @@ def broken(
         results = run_bench(bench, settings).results
     finally:
         bench.close()
-    assert sum(result.exercised for result in results) > 500
+    assert sum(result.exercised for result in results) > fewest
     return {result.clause for result in results if result.broken}
 
 
@@ -93,7 +100,8 @@ def _listed(table: str, client: str) -> set[str]:
 def test_the_tables_of_2021_are_true(script, client, table, operations):
     """What the page lists of edition 2021-03 is what the clients break there."""
     command = [sys.executable, str(TESTEES / script)]
-    found = broken(command, edition="2021-03", operations=operations)
+    fewest = 500 if operations else 1000  # few of the other operations' cases are refused
+    found = broken(command, edition="2021-03", operations=operations, fewest=fewest)
     assert found == _listed(table, client)
 
 

@@ -261,7 +261,7 @@ FAULTY_CLIENTS = _rows(
     (
         "all-are-major",
         MODIFY,
-        "modify-layout.panes.major-pane.zero",
+        "modify-layout.panes.major-pane.zero modify-layout.panes.one-major-pane",
         _valued(r"Panes\.[0-9]+\.MajorPane", lambda v: "1"),
     ),
     (

@@ -23,6 +23,7 @@ from pytest_rtcmpu.strategies.plain import (
     pane,
     panes,
     plain,
+    plain_item,
     to_pairs,
     with_path,
 )
@@ -222,6 +223,11 @@ def _list_values(contract: Contract, p: Parameter, called: str) -> Iterator[tupl
         for count in dict.fromkeys((fewest, 1, 2, min(most, 11), most)):
             if fewest <= count <= most:
                 yield f"{called}, {count} items", about, items(contract, p, count)
+        if p.kind == "struct" and most > 1:
+            # What relations are about is in no item by itself: a major pane, and one that is none.
+            scalars = [f for f in p.fields if f.items is None and f.kind != "struct"]
+            full = [{f.name: plain_item(contract, f, at) for f in scalars} for at in range(2)]
+            yield f"{called}, every field", about, full
 
 
 def pairwise(contract: Contract, **factors: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:  # fmt: skip  # noqa: E501

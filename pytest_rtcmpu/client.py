@@ -123,9 +123,9 @@ class Client:
     ) -> None:
         # Before all else: who gives id and secret as they are gives the secret for a URL. What
         # came may hold it, so its type alone is shown.
-        kind = type(credentials).__name__
-        expected = "Credentials(access_key_id, access_key_secret)"
-        _expect("credentials", isinstance(credentials, Credentials), expected, kind, shown=True)
+        if not isinstance(credentials, Credentials):
+            expected = "Credentials(access_key_id, access_key_secret)"
+            raise ValueError(f"credentials: expected {expected}, got {type(credentials).__name__}")
         self._contract = _contract.in_force(contract)
         service = self._contract.service
         if endpoint in (None, service.host):  # as the SDKs have it, without a scheme
@@ -452,9 +452,9 @@ def _host(endpoint: str, contract: Contract) -> str:
     return parts.netloc
 
 
-def _expect(name: str, holds: bool, expected: str, got: object, *, shown: bool = False) -> None:
+def _expect(name: str, holds: bool, expected: str, got: object) -> None:
     if not holds:
-        raise ValueError(f"{name}: expected {expected}, got {got if shown else repr(got)}")
+        raise ValueError(f"{name}: expected {expected}, got {got!r}")
 
 
 def _one_of(name: str, got: object, known: Iterable[object]) -> None:

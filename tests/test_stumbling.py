@@ -112,6 +112,13 @@ def test_a_wrong_option_of_pytest_names_the_right_one(run):
     result.stderr.fnmatch_lines("*--rtcmpu-phse: there is no such option; did you mean *-phase,*")
 
 
+def test_an_option_of_a_conftest_may_begin_alike(pytester, run):
+    """What is unknown is said once conftest.py files have added their options."""
+    pytester.makeconftest("def pytest_addoption(parser): parser.addoption('--rtcmpu-stage')")
+    pytester.makepyfile("def test_it(request): assert request.config.option.rtcmpu_stage == '2'")
+    run("--rtcmpu-stage=2").assert_outcomes(passed=1)
+
+
 def test_an_option_that_is_like_none_comes_with_all(run):
     """Where no option is near, all are listed."""
     result = run("--rtcmpuzzle")
@@ -208,6 +215,8 @@ def test_statuses_are_given_one_by_one():
     ("setting", "told"),
     [
         ("phases = 'documented'", "phases: expected a tuple of texts, got 'documented'"),
+        ("phases = None", "phases: expected a tuple of texts, got None"),
+        ("clauses = (1,)", "clauses: expected a tuple of texts, got (1,)"),
         ("phases = ('document',)", "phase 'document': expected one of documented, pairwise"),
         ("clauses = 'task-id.*'", "clauses: expected a tuple of texts, got 'task-id.*'"),
         ("operations = 'StopMPUTask'", "operations: expected a tuple of texts"),

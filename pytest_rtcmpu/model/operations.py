@@ -36,8 +36,7 @@ class OperationRequest:
     _starts: dict[str, int]
 
     def _make(self, contract: Contract | None, given: Mapping[str, object]) -> None:
-        known = _contract.in_force(contract) if contract else None
-        view = known.operation(self.action) if known else _first_with(self.action)
+        view = _view(self.action, contract)
         making = Making(view)
         making.take(given)
         making.finish()
@@ -123,7 +122,7 @@ class OperationRequest:
             InvalidTask: when they break a rule or say something twice.
         """
         pairs = rules.as_pairs(pairs)
-        view = contract.operation(cls.action) if contract else _first_with(cls.action)
+        view = _view(cls.action, contract)
         found = rules.collect(pairs, view)
         problems = list(rules.judge_collected(found, view).problems)
         once = view.clause("request.parameter.once")
@@ -345,6 +344,13 @@ def request_class(action: str, contract: Contract | None = None) -> type[Operati
 
 
 _HOME = __name__.rpartition(".")[0]
+
+
+def _view(action: str, contract: Contract | None) -> Contract:
+    """A contract seen from an operation; without one the first edition that has it."""
+    if contract is None:
+        return _first_with(action)
+    return _contract.in_force(contract).operation(action)
 
 
 def _first_with(action: str) -> Contract:

@@ -92,17 +92,19 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if credentials and isinstance(val, credentials.Secret) else None
 
 
-def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None]:
     """Say which option was probably meant; pytest says of an unknown one that it is unknown."""
+    yield  # a conftest.py may have options that begin so
     if not any(each.startswith("--rtcmpu") for each in args):
         return
     from pytest_rtcmpu.values.arguments import option_hint
 
-    names = [each for each in vars(early_config.known_args_namespace) if each.startswith("rtcmpu")]
-    options = [f"--{name.replace('_', '-')}" for name in names]
-    for each in args:
+    known, unknown = parser.parse_known_and_unknown_args(args)
+    options = [f"--{name.replace('_', '-')}" for name in vars(known) if name[:6] == "rtcmpu"]
+    for each in unknown:
         name = each.partition("=")[0]
-        if name.startswith("--rtcmpu") and name not in options:
+        if name.startswith("--rtcmpu"):
             hint = option_hint([name], options) or f"; there are {', '.join(sorted(options))}"
             raise pytest.UsageError(f"{name}: there is no such option{hint}")
 
@@ -154,11 +156,9 @@ def rtcmpu_contract(pytestconfig: pytest.Config) -> Contract:
     """
     from pytest_rtcmpu import contract
 
+    # That there is such an edition has been seen when the run was configured.
     option = pytestconfig.getoption("rtcmpu_edition") or pytestconfig.getini("rtcmpu_edition")
-    try:
-        return contract.load(option or contract.DEFAULT_EDITION)
-    except contract.ContractError as error:
-        raise pytest.UsageError(str(error)) from None
+    return contract.load(option or contract.DEFAULT_EDITION)
 
 
 _RUNNING: pytest.StashKey[pytest.Item] = pytest.StashKey()

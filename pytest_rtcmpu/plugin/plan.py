@@ -180,7 +180,8 @@ def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
     subject: Subject = cls.subject
     for name in _TUPLES:
         given = getattr(cls, name)
-        if isinstance(given, str) or not all(isinstance(each, str) for each in given):
+        is_some = isinstance(given, Collection) and not isinstance(given, str)
+        if not is_some or not all(isinstance(each, str) for each in given):
             raise CannotRun(f"{name}: expected a tuple of texts, got {given!r}")
     return plan(
         config,
@@ -202,6 +203,10 @@ def named_nothing(config: pytest.Config) -> Plan:
     return plan(config, Target(subject="client", kind="test", name=""), node="")
 
 
+#: The module of the contract classes.
+_CLASSES = "pytest_rtcmpu.plugin.testing"
+
+
 def slips(cls: Any) -> Iterator[str]:
     """Yield what to say of each value of a contract class whose name is nearly a setting's."""
     base = next(each for each in cls.__mro__ if each.__module__ == _CLASSES)
@@ -212,9 +217,6 @@ def slips(cls: Any) -> Iterator[str]:
             hint = near(name, settings, cutoff=0.8)
             if hint:
                 yield f"{name} is no setting{hint}"
-
-
-_CLASSES = "pytest_rtcmpu.plugin.testing"
 
 
 def _edition_of(cls: Any) -> dict[str, Any]:

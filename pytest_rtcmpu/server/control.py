@@ -107,12 +107,7 @@ _MOMENT = _Kind(
     f"null, or a moment in {_YEARS} with a time zone, such as 2019-05-20T12:00:00Z",
     lambda v: v is None or _moment(v) is not None,
 )
-_STATUSES = _Kind(
-    "an integer, or a list of some",
-    lambda v: (
-        all(type(each) is int for each in v) and v != [] if isinstance(v, list) else type(v) is int
-    ),
-)
+_STATUSES = _Kind("an integer, or a list of some", lambda v: _are_integers(_as_list(v)))
 _YES_OR_NO = _Kind("true or false", lambda v: isinstance(v, bool))
 _OBJECT = _Kind("an object with a name", lambda v: isinstance(v, dict))
 _ANYTHING = _Kind("anything", lambda v: True)
@@ -124,6 +119,14 @@ _WITH_ARGUMENT: Mapping[str, tuple[_Kind, Callable[[Any], faults.Fault]]] = {
     "status": (_STATUS, faults.status),
     "body": (_TEXT, lambda text: faults.body(text.encode("utf-8", "replace"))),
 }
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _are_integers(values: list[Any]) -> bool:
+    return values != [] and all(type(each) is int for each in values)
 
 
 def _moment(text: Any) -> datetime | None:
@@ -253,7 +256,7 @@ def _set_status(endpoint: Endpoint, request: Request) -> dict[str, Any]:
     one_task = bool(given.keys() & {"AppId", "TaskId"})
     ids = (_TEXT, one_task)
     given = _fields(given, status=(_STATUSES, True), AppId=ids, TaskId=ids)
-    statuses = given["status"] if isinstance(given["status"], list) else [given["status"]]
+    statuses = _as_list(given["status"])
     try:
         if one_task:
             endpoint.set_status((given["AppId"], given["TaskId"]), *statuses)

@@ -124,6 +124,7 @@ class Client:
         # Before all else: who gives id and secret as they are gives the secret for a URL. What
         # came may hold it, so its type alone is shown.
         if not isinstance(credentials, Credentials):
+            __tracebackhide__ = True  # pytest shows the arguments of where it failed
             expected = "Credentials(access_key_id, access_key_secret)"
             raise ValueError(f"credentials: expected {expected}, got {type(credentials).__name__}")
         self._contract = _contract.in_force(contract)

@@ -274,8 +274,9 @@ def test_a_seal_that_is_neither_on_nor_off(pytester, run):
     assert "rtcmpu_seal: expected true or false: " in run().stderr.str()
 
 
-def test_a_credentials_fixture_that_returns_a_tuple(pytester, run):
-    """The fixtures say what rtcmpu_credentials must return."""
+@pytest.mark.parametrize("option", ["--tb=line", "--tb=long", "--showlocals"])
+def test_a_credentials_fixture_that_returns_a_tuple(pytester, run, option):
+    """The fixtures say what rtcmpu_credentials must return, and no traceback what it returned."""
     pytester.makeconftest(
         "import pytest\n@pytest.fixture\ndef rtcmpu_credentials():\n    return 'an-id', 'hush-hush'"
     )
@@ -283,11 +284,27 @@ def test_a_credentials_fixture_that_returns_a_tuple(pytester, run):
         "def test_one(rtcmpu_endpoint): pass\ndef test_two(rtcmpu_server): pass\n"
         "def test_three(rtcmpu_mock):\n    with rtcmpu_mock(): pass"
     )
-    result = run("--tb=line")
+    result = run(option)
     result.assert_outcomes(errors=3)
     told = result.stdout.str()
     assert told.count("expected Credentials(access_key_id, access_key_secret)") >= 3
-    assert "hush-hush" not in told
+    assert "hush-hush" not in told.replace("return 'an-id', 'hush-hush'", "")
+
+
+@pytest.mark.parametrize("option", ["--tb=long", "--showlocals"])
+def test_no_traceback_shows_what_is_no_key(pytester, run, option):
+    """The frames that were given a secret in another form are hidden."""
+    pytester.makepyfile(
+        "from pytest_rtcmpu import Client, Endpoint, mocked\n"
+        "def secret(): return 'hush' * 2\n"
+        "def test_client(): Client('an-id', secret())\n"
+        "def test_keywords(): Client(credentials='an-id', endpoint=secret())\n"
+        "def test_endpoint(): Endpoint(('an-id', secret()))\n"
+        "def test_mocked():\n    with mocked(credentials=('an-id', secret())): pass\n"
+    )
+    result = run(option)
+    result.assert_outcomes(failed=4)
+    assert "hushhush" not in result.stdout.str()
 
 
 # ------------------------------------------------------------------------------------------ pytest

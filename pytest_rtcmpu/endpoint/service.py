@@ -76,6 +76,7 @@ class Endpoint(Controls):
         request_id: Callable[[], str] = _new_request_id,
         contract: Contract | None = None,
     ) -> None:
+        __tracebackhide__ = True  # of what is no key pytest would show the arguments
         if max_calls < 1:
             raise ValueError(f"max_calls: expected 1 or more, got {max_calls}")
         self._warn = warn
@@ -198,6 +199,7 @@ class Endpoint(Controls):
 
 def _keys(credentials: object) -> tuple[Credentials, ...]:
     """Return the access keys that were given; what is none may hold a secret, and is not shown."""
+    __tracebackhide__ = True
     if isinstance(credentials, Credentials):
         return (credentials,)
     expected = "credentials: expected Credentials(access_key_id, access_key_secret), or several"

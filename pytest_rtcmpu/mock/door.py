@@ -65,6 +65,7 @@ def mocked(
         BaseException: when it is closed, what went wrong inside the endpoint where its caller could
             not be told: a warning that is an error, an exception of a fault of your own.
     """
+    __tracebackhide__ = True  # where the credentials are none, they are not to be shown
     if endpoint is None:
         endpoint = Endpoint(credentials or TEST_CREDENTIALS, **settings)
     elif settings:

@@ -57,6 +57,7 @@ class ServedEndpoint(Endpoint):
     """
 
     def __init__(self, server: ProxyServer, files: Callable[[], Files], **settings: Any) -> None:
+        __tracebackhide__ = True  # as in Endpoint
         self.url: str = server.url
         self.proxy_url: str = server.url
         self._server = server
@@ -110,6 +111,7 @@ def served(
     Args:
         files: writes what other programs are to read, or returns what was written.
     """
+    __tracebackhide__ = True  # as in mocked
     endpoint = ServedEndpoint(server, files, **settings)
     before = server.handle, server.on_distrust
     server.on_distrust = lambda error: endpoint.warn(

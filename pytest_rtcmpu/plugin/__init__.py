@@ -189,6 +189,7 @@ def rtcmpu_mock(
     the next. Its key is the running test's ``rtcmpu_credentials``. ``allow_hosts`` names further
     hosts that may be called for real; other keyword arguments go to ``Endpoint``.
     """
+    __tracebackhide__ = True
     from pytest_rtcmpu.endpoint import Endpoint
     from pytest_rtcmpu.mock.door import mocked
     from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
@@ -196,6 +197,7 @@ def rtcmpu_mock(
     def mock(
         *, allow_hosts: Iterable[str] = (), **settings: object
     ) -> AbstractContextManager[Endpoint]:
+        __tracebackhide__ = True  # as in mocked
         # This factory lives as long as the session; both may be overridden for one module or test.
         of_test = getattr(pytestconfig.stash.get(_RUNNING, None), "funcargs", {})
         endpoint = Endpoint(
@@ -228,6 +230,7 @@ def rtcmpu_endpoint(
     in this process calls the service's names reaches it, the published SDKs too; other hosts are
     blocked, and ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET hold test keys.
     """
+    __tracebackhide__ = True
     with rtcmpu_mock(credentials=rtcmpu_credentials, contract=rtcmpu_contract) as endpoint:
         yield endpoint
 
@@ -279,6 +282,7 @@ def rtcmpu_server(
     """
     import warnings
 
+    __tracebackhide__ = True
     from pytest_rtcmpu.mock.served import failure_text, served
 
     with served(

@@ -227,7 +227,15 @@ def _list_values(contract: Contract, p: Parameter, called: str) -> Iterator[tupl
             # What relations are about is in no item by itself: a major pane, and one that is none.
             scalars = [f for f in p.fields if f.items is None and f.kind != "struct"]
             full = [{f.name: plain_item(contract, f, at) for f in scalars} for at in range(2)]
-            yield f"{called}, every field", about, full
+            yield f"{called}, every field", about, _going_together(contract, p.path, full)
+
+
+def _going_together(contract: Contract, path: str, value: Any) -> Any:
+    """A list's value with its relations mended."""
+    found: Any = mend(contract, with_path(contract, path, value))
+    for part in path.split("."):
+        found = (found[-1] if isinstance(found, list) else found)[part]
+    return found
 
 
 def pairwise(contract: Contract, **factors: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:  # fmt: skip  # noqa: E501

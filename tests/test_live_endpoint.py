@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_rtcmpu import Credentials, Endpoint, Request, cli, wire
+from pytest_rtcmpu import Credentials, Endpoint, Request, cli, contract, wire
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.endpoint import care
 from pytest_rtcmpu.checks.endpoint.care import Care
@@ -30,8 +30,9 @@ SOME = ("task-profile.*", "stop.restart")
 class Far:
     """An endpoint of ours that is taken for another machine: what came, and what still runs."""
 
-    def __init__(self) -> None:
-        self.endpoint = Endpoint(KEY, warn=lambda warning: None, explain=False)
+    def __init__(self, edition: str = "2019-05") -> None:
+        judge_by = contract.load(edition)
+        self.endpoint = Endpoint(KEY, warn=lambda warning: None, explain=False, contract=judge_by)
         self.calls: list[tuple[str, dict[str, str]]] = []
         #: Answers a call in place of the endpoint, where it returns something.
         self.instead: Callable[[str, int], Response | None] = lambda action, number: None
@@ -175,6 +176,93 @@ def test_a_dry_run_of_a_client_is_refused(
     assert "--dry-run is about endpoints" in capsys.readouterr().err
 
 
+# ----------------------------------------------------------------------------- somebody's own apps
+
+
+def knows_only(*app_ids: str) -> Callable[[dict[str, str]], Response | None]:
+    """Refuse every AppId of its form but these, as a service does that has no such application."""
+    reply = refused("")("", 0)
+
+    def answer(pairs: dict[str, str]) -> Response | None:
+        app_id = pairs.get("AppId", "")
+        return reply if app_id.isalnum() and app_id not in app_ids else None
+
+    return answer
+
+
+@pytest.mark.parametrize("phase", ["documented", "pairwise", "fuzz", "stateful"])
+@pytest.mark.parametrize("app_ids", [("mine",), ("mine", "other")])
+def test_an_endpoint_that_knows_some_apps_is_called_about_them(
+    far: Far, phase: str, app_ids: tuple[str, ...]
+) -> None:
+    """Nothing is broken; what needs a second app is not judged where there is none."""
+    knows = knows_only(*app_ids)
+    far.instead = lambda action, number: knows(far.calls[-1][1])
+    some = {"phases": (phase,), "max_examples": 8, "app_ids": app_ids}
+    if phase == "documented":
+        some["clauses"] = ("task-id.*", "app-id.*", "media-encode.*")
+    chosen = Settings(live=True, **some)  # type: ignore[arg-type]
+    with closing(EndpointBench(far.url, KEY, chosen)) as bench:
+        results = {result.clause: result for result in run_bench(bench, chosen).results}
+    assert [clause for clause, result in results.items() if result.broken] == []
+    named = {pairs.get("AppId", "") for _, pairs in far.calls}
+    assert {name for name in named if name.isalnum()} <= set(app_ids)
+    assert "mine" in named
+    if phase == "documented":
+        second = results["task-id.key"]
+        assert (second.exercised, second.not_judged) == ((1, 1) if len(app_ids) == 1 else (2, 0))
+        assert ("second AppId" in second.reason) == (len(app_ids) == 1)
+
+
+@pytest.mark.parametrize("app_ids", [("a", "b", "c"), ("",)])
+def test_what_is_no_app_id_is_refused(far: Far, app_ids: tuple[str, ...]) -> None:
+    """More than two, and what an AppId cannot be."""
+    with pytest.raises(CannotRun, match="expected one or two AppIds, got '"):
+        EndpointBench(far.url, KEY, settings(app_ids=app_ids))
+
+
+def test_layouts_are_deleted_that_were_created_and_no_other_is_touched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A live endpoint has the layouts of before; what would change one of them is not judged."""
+    monkeypatch.setattr(care, "is_loopback", lambda host: False)
+    far = Far("2021-03")
+    operations = ("CreateMPULayout", "ModifyMPULayout", "DeleteMPULayout")
+    with Server(far.handle) as server:
+        chosen = settings(
+            edition="2021-03",
+            operations=operations,
+            clauses=("create-layout.accepted", "modify-layout.accepted", "delete-layout.accepted"),
+        )
+        with closing(EndpointBench(server.url, KEY, chosen)) as bench:
+            run = run_bench(bench, chosen)
+    results = {result.clause: result for result in run.results}
+    assert results["create-layout.accepted"].exercised > 10
+    for name in ("modify-layout.accepted", "delete-layout.accepted"):
+        assert results[name].exercised == 0
+        assert "a layout that somebody may use" in results[name].reason
+    assert far.count("ModifyMPULayout") == 0
+    assert far.count("DeleteMPULayout") == results["create-layout.accepted"].exercised
+    assert not far.endpoint.contract.layouts.keys() - contract.load("2021-03").layouts.keys()
+    assert not any("could not be" in note for note in run.notes)
+
+
+def test_a_layout_that_could_not_be_deleted_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its id and the reason."""
+    monkeypatch.setattr(care, "is_loopback", lambda host: False)
+    far = Far("2021-03")
+    far.instead = refused("DeleteMPULayout")
+    with Server(far.handle) as server:
+        chosen = settings(
+            edition="2021-03",
+            operations=("CreateMPULayout",),
+            clauses=("create-layout.accepted",),
+        )
+        with closing(EndpointBench(server.url, KEY, chosen)) as bench:
+            notes = run_bench(bench, chosen).notes
+    assert any(re.match(r"could not be deleted: LayoutId '\d+' of AppId 'app1'", n) for n in notes)
+
+
 # ------------------------------------------------------------------------ stopped, however it ends
 
 
@@ -296,11 +384,11 @@ def test_an_endpoint_that_answers_no_stop_is_not_waited_for_again_and_again(far:
         return f"{care.DEAF}: late"
 
     for number in range(5):
-        account.sending(1, ("app1", f"t{number}"))
+        account.sending(1, care.Made("app1", f"t{number}"))
     account.stop_all(deaf)
     assert len(tried) == care.MAX_DEAF * care.TRIES
     assert len(account.left) == 5
-    account.sending(1, ("app1", "later"))
+    account.sending(1, care.Made("app1", "later"))
     account.stop_all(lambda task: "")
     assert len(account.left) == 5
 
@@ -311,7 +399,7 @@ def test_an_interrupt_while_stopping_lists_the_rest(
     """A second Ctrl-C is obeyed, and what it leaves running is named."""
     account = Care(far.url)
     for number in range(3):
-        account.sending(1, ("app1", f"t{number}"))
+        account.sending(1, care.Made("app1", f"t{number}"))
 
     def interrupt(task: care.Task) -> str:
         if task[1] == "t1":
@@ -320,7 +408,7 @@ def test_an_interrupt_while_stopping_lists_the_rest(
 
     with pytest.raises(KeyboardInterrupt):
         account.stop_all(interrupt)
-    assert [task for _, task in account.left] == ["t1", "t2"]
+    assert [task.id for task in account.left] == ["t1", "t2"]
     told = capsys.readouterr().err
     assert re.findall(r"TaskId '(\w+)'", told) == ["t1", "t2"]
 
@@ -361,7 +449,7 @@ def test_nothing_is_begun_that_the_budget_could_not_stop(far: Far) -> None:
     """Two calls are a start and its stop; what costs less later does not go on in its place."""
     account = Care(far.url, budget=3)
     assert account.affords(1, 1)
-    account.sending(1, ("app1", "t"))
+    account.sending(1, care.Made("app1", "t"))
     assert not account.affords(1, 1)
     assert not account.affords(1, 0)
 
@@ -380,7 +468,7 @@ class TestFar(EndpointContract):
 """
 
 
-@pytest.mark.parametrize("more", ["live = True", "live = True; budget = 6"])
+@pytest.mark.parametrize("more", ["live = True", "live = True; budget = 6; app_ids = ('mine',)"])
 def test_a_contract_class_stops_what_it_started(
     far: Far, pytester: pytest.Pytester, more: str
 ) -> None:
@@ -391,6 +479,7 @@ def test_a_contract_class_stops_what_it_started(
     assert far.running == []
     assert ("the budget of 6" in result.stdout.str()) == ("budget" in more)
     assert "budget" not in more or len(far.calls) <= 6
+    assert ({pairs["AppId"] for _, pairs in far.calls} == {"mine"}) == ("mine" in more)
 
 
 @pytest.mark.parametrize(("workers", "each"), [(None, 9), (2, 4), (20, 0)])
@@ -431,6 +520,8 @@ def test_pytests_options_do_as_the_shells(far: Far, pytester: pytest.Pytester) -
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*is not this machine*"])
     assert far.calls == []
-    result = pytester.runpytest(*options, "--rtcmpu-live", "--rtcmpu-budget=8")
+    more = ("--rtcmpu-live", "--rtcmpu-budget=8", "--rtcmpu-app-id=mine")
+    result = pytester.runpytest(*options, *more)
     assert 0 < len(far.calls) <= 8
+    assert {pairs["AppId"] for _, pairs in far.calls} == {"mine"}
     assert far.running == []

@@ -50,6 +50,7 @@ class Settings:
     edition: the edition that it is held to.
     live: whether an endpoint that is not this machine may be called.
     budget: how many calls an endpoint gets at most; as many as there are cases unless given.
+    app_ids: the AppIds that an endpoint knows, of which two are used; any unless given.
     """
 
     phases: tuple[Phase, ...] = PHASES
@@ -61,6 +62,7 @@ class Settings:
     edition: str = _contract.DEFAULT_EDITION
     live: bool = False
     budget: int | None = None
+    app_ids: tuple[str, ...] = ()
 
     @property
     def contract(self) -> Contract:

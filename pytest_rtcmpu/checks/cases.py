@@ -30,7 +30,11 @@ from pytest_rtcmpu.strategies.plain import (
 from pytest_rtcmpu.strategies.values import ODD_ASCII as ODD_CHARACTERS
 from pytest_rtcmpu.strategies.values import ODD_TEXTS, most_items, plain_alphabet
 
+#: The apps of the cases: almost all are about the first.
+APPS = ("app1", "app2")
+
 __all__ = [
+    "APPS",
     "ODD_CHARACTERS",
     "ODD_TEXTS",
     "breaches",

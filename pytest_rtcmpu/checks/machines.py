@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
 
 
-APPS = ("app1", "app2")
 TASKS = ("task1", "task2", "task3")
 
 

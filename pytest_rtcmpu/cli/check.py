@@ -126,6 +126,13 @@ def check(arguments: list[str]) -> int:
         "--budget", type=positive, metavar="N", help="calls that an endpoint gets at most"
     )
     parser.add_argument(
+        "--app-id",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an AppId that an endpoint knows, where it does not know any; at most two",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="print the calls to an endpoint, and send nothing"
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="every clause and finding")
@@ -142,6 +149,7 @@ def check(arguments: list[str]) -> int:
         edition=given.edition,
         live=given.live,
         budget=given.budget,
+        app_ids=tuple(given.app_id),
     )
     targets = _select(targets_of(given.target, command), settings)
     known = known_failures.read(given.known_failures) if given.known_failures else ()

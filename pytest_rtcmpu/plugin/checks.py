@@ -79,6 +79,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="call an endpoint that is not this machine, though what is started may be billed",
     )
     add("--rtcmpu-budget", type=int, metavar="N", help="calls that an endpoint gets at most")
+    add(
+        "--rtcmpu-app-id",
+        action="append",
+        metavar="NAME",
+        help="an AppId that an endpoint knows, where it does not know any; at most two",
+    )
     add("--rtcmpu-timeout", type=float, metavar="SECONDS", help="for one start, or one reply")
     add(
         "--rtcmpu-report",

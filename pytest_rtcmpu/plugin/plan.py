@@ -134,6 +134,7 @@ def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Pla
         "edition": option("rtcmpu_edition"),
         "live": option("rtcmpu_live") or None,
         "budget": option("rtcmpu_budget"),
+        "app_ids": option("rtcmpu_app_id"),
     }
     strict = own.pop("strict", False)
     known = option("rtcmpu_known_failures") or own.pop("known_failures", None)
@@ -158,7 +159,9 @@ def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Pla
     )
 
 
-_TUPLES = ("phases", "clauses", "operations")
+_TUPLES = ("phases", "clauses", "operations", "app_ids")
+#: The settings that contract classes of endpoints alone have.
+_OF_ENDPOINTS = ("live", "budget", "app_ids")
 
 
 def _phases(given: Collection[str] | None) -> tuple[Phase, ...] | None:
@@ -179,7 +182,7 @@ def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
     """
     subject: Subject = cls.subject
     for name in _TUPLES:
-        given = getattr(cls, name)
+        given = getattr(cls, name, ())
         is_some = isinstance(given, Collection) and not isinstance(given, str)
         if not is_some or not all(isinstance(each, str) for each in given):
             raise CannotRun(f"{name}: expected a tuple of texts, got {given!r}")
@@ -194,7 +197,7 @@ def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
         **_edition_of(cls),
         strict=cls.strict,
         known_failures=cls.known_failures,
-        **({"live": cls.live, "budget": cls.budget} if subject == "endpoint" else {}),
+        **({n: getattr(cls, n) for n in _OF_ENDPOINTS} if subject == "endpoint" else {}),
     )
 
 

@@ -131,12 +131,14 @@ class EndpointContract(_Contract):
         live: whether ``url`` may be called where it is not this machine: what a run starts there
             may be real, and billed.
         budget: how many calls it gets at most.
+        app_ids: the AppIds that it knows, one or two; any unless given.
     """
 
     subject: ClassVar[Subject] = "endpoint"
     credentials: Credentials | None = None
     live: bool = False
     budget: int | None = None
+    app_ids: tuple[str, ...] = ()
 
     def test_contract(self, request: pytest.FixtureRequest, rtcmpu_check: Check) -> None:
         """Run one check."""

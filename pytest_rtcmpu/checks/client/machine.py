@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.client.cases import failure
 from pytest_rtcmpu.checks.client.scenarios import ReplyPlan, Scenario
-from pytest_rtcmpu.checks.machines import APPS, TASKS, run_machine
+from pytest_rtcmpu.checks.machines import TASKS, run_machine
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.client.bench import ClientBench
@@ -31,12 +31,12 @@ def client_machine(bench: ClientBench) -> None:
             self.done.append(scenario)
             bench.hit_stateful(tuple(self.done))
 
-        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
+        @rule(app=st.sampled_from(cases.APPS), task=st.sampled_from(TASKS))
         def start(self, app: str, task: str) -> None:
             params = {**plain, "AppId": app, "TaskId": task}
             self.observe(Scenario(name="start", params=params, plan=ReplyPlan(kind="natural")))
 
-        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS), pairs=st.sampled_from(breaches))  # fmt: skip  # noqa: E501
+        @rule(app=st.sampled_from(cases.APPS), task=st.sampled_from(TASKS), pairs=st.sampled_from(breaches))  # fmt: skip  # noqa: E501
         def start_wrongly(self, app: str, task: str, pairs: list[tuple[str, str]]) -> None:
             params: dict[str, Any] = {**plain, "AppId": app, "TaskId": task}
             wrong = dict(pairs)

@@ -15,10 +15,20 @@ from urllib.parse import quote
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import BaseBench, Check, Settings, exchange_text, redact_all
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
-from pytest_rtcmpu.checks.endpoint.care import DEAF, Care, Task, cost, plan_lines, refusal
+from pytest_rtcmpu.checks.endpoint.care import (
+    CHANGING,
+    DEAF,
+    MAKING,
+    Care,
+    Made,
+    cost,
+    plan_lines,
+    refusal,
+)
 from pytest_rtcmpu.checks.endpoint.cases import documented, pairwise, step_strategy
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
+from pytest_rtcmpu.checks.endpoint.names import Names
 from pytest_rtcmpu.checks.endpoint.race import PATIENCE, race
 from pytest_rtcmpu.checks.endpoint.scenarios import (
     AFTER_REFUSAL,
@@ -89,9 +99,9 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         self.checks: tuple[Check[Observation], ...] = endpoint_checks(
             self.contract, self._operations or tuple(self.contract.operations)
         )
-        self._names: dict[str, str] = {}
+        self.names = Names(self.contract, self.unique, settings.app_ids)
         self._request_ids: set[str] = set()
-        self._started: set[tuple[str, str]] = set()
+        self._started: set[Made] = set()
         #: The start that the last case began with, where its task runs still, and no other since.
         self._standing: Step | None = None
         self._reached = False
@@ -108,7 +118,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
     def new_names(self) -> None:
         """Let every placeholder stand for a new name from now on; what had one is stopped."""
         self._stop_all()
-        self._names = {}
+        self.names.renew()
         self._standing = None
 
     def replay(self, case: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -119,7 +129,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         except records.RecordError as error:
             raise CannotRun(f"not a case of an endpoint:\n{error}") from None
         if self._care.live and not self.settings.live:
-            plan = plan_lines({"replay": [saved.scenario]}, {}, self._starts)
+            plan = plan_lines({"replay": [saved.scenario]}, {}, self._makes)
             raise refusal(self._url, plan, budget=self.settings.budget)
         try:
             found = self._observe("documented", saved.scenario)
@@ -141,20 +151,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     # ------------------------------------------------------------------------------ one scenario
 
-    def _fill_in(self, value: str) -> str:
-        if not value.startswith("@"):
-            return value
-        if value.startswith("@upper:"):
-            return self._fill_in(f"@{value.removeprefix('@upper:')}").upper()
-        if value.startswith("@url:"):
-            _, name, url = value.split(":", 2)
-            return url.replace("://", f"://{self._fill_in(f'@at:{name}')}.", 1)
-        if value not in self._names:
-            self._names[value] = self.unique(value[1:].partition(":")[0])
-        return self._names[value]
-
     def _prepare(self, step: Step) -> Request:
-        pairs = [(name, self._fill_in(value)) for name, value in (*step.pairs, *step.also)]
+        pairs = self.names.pairs(step)
 
         def envelope(plain: Envelope) -> Envelope:
             sent = replace(
@@ -166,7 +164,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
                 headers=tuple(step.headers),
             )
             named = {
-                name: self._fill_in(value) if isinstance(value, str) else value
+                name: self.names.fill_in(value) if isinstance(value, str) else value
                 for name, value in step.envelope.items()
             }
             return changed(sent, named, self.contract)
@@ -231,7 +229,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     def _observe_fresh(self, phase: Phase, scenario: Scenario) -> list[Finding]:
         self.new_names()
-        if not self._affords(phase, scenario):
+        if not self._may_run(phase, scenario):
             return []
         if scenario.race:
             return self._run_race(phase, scenario)
@@ -258,7 +256,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     def _follow(self, step: Step) -> None:
         """Keep account of the tasks that exist."""
-        effect = self.contract.operation(step.operation).in_view.effect
+        effect = self._effect(step)
         if effect == "start":
             self._started.add(self._key(step))
             self._standing = None
@@ -266,9 +264,9 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             self._started.discard(self._key(step))
             self._standing = None
 
-    def _key(self, step: Step) -> tuple[str, str]:
-        named = {name: self._fill_in(value) for name, value in step.pairs}
-        return named.get("AppId", ""), named.get("TaskId") or named.get("TaskID") or ""
+    def _key(self, step: Step) -> Made:
+        named = dict(self.names.pairs(step))
+        return Made(named.get("AppId", ""), named.get("TaskId") or named.get("TaskID") or "")
 
     def _judge_step(
         self,
@@ -372,7 +370,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         planned: dict[str, Iterable[Scenario]] = dict(self._planned())
         drawn = {"fuzz": examples, "stateful": machines(examples) * STEPS}
         drawn = {phase: number for phase, number in drawn.items() if phase in phases}
-        return plan_lines(planned, drawn, self._starts)
+        return plan_lines(planned, drawn, self._makes)
 
     def dry_run(self) -> Iterator[str]:
         """Yield each call of the phases with fixed cases, in a line; nothing is sent."""
@@ -380,9 +378,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             for scenario in scenarios:
                 self.new_names()
                 for step in scenario.steps:
-                    pairs = ((n, self._fill_in(v)) for n, v in (*step.pairs, *step.also))
                     times = f", {ROUNDS * RACERS} times" if scenario.race else ""
-                    said = " ".join(f"{name}={value}" for name, value in pairs)
+                    said = " ".join(f"{n}={value}" for n, value in self.names.pairs(step))
                     yield f"{phase}, {scenario.name}{times}: {step.operation} {said}"
 
     def _planned(self) -> Iterator[tuple[str, Iterable[Scenario]]]:
@@ -392,17 +389,36 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             probes = [single(step.operation, step) for step in self._probes()]
             yield from [("which operations it has", probes)] if probes else ()
         if "documented" in phases:
-            all_of_it = documented(self.contract, self._operations)
-            yield "documented", self._selected(all_of_it)
+            all_of_it = self._selected(documented(self.contract, self._operations))
+            yield "documented", [each for each in all_of_it if not self._unsendable(each)]
         if "pairwise" in phases:
             yield "pairwise", self._selected(pairwise(self.contract))
 
-    def _starts(self, step: Step) -> bool:
-        return self.contract.operation(step.operation).in_view.effect == "start"
+    def _effect(self, step: Step) -> str:
+        return self.contract.operation(step.operation).in_view.effect
+
+    def _makes(self, step: Step) -> bool:
+        """Whether a step makes what has to be undone where it is real."""
+        return self._effect(step) in MAKING
+
+    def _unsendable(self, scenario: Scenario) -> str:
+        """Why a case is not for this endpoint, or nothing."""
+        if not all(map(self.names.knows_apps, scenario.steps)):
+            return "it needs a second AppId that the endpoint knows (--app-id, twice)"
+        if self._care.live and any(self._effect(step) in CHANGING for step in scenario.steps):
+            return "it names a layout that somebody may use"
+        return ""
+
+    def _may_run(self, phase: Phase, scenario: Scenario) -> bool:
+        """Whether a case is for this endpoint, and affordable; where not, it is not judged."""
+        why = self._unsendable(scenario)
+        if why:
+            self._leave_out(phase, scenario, f"this case was not run: {why}")
+        return not why and self._affords(phase, scenario)
 
     def _affords(self, phase: Phase, scenario: Scenario) -> bool:
         """Whether the budget suffices for a case; where not, it is not run and not judged."""
-        calls, starts = cost(scenario, self._starts)
+        calls, starts = cost(scenario, self._makes)
         if self._care.affords(calls.total(), starts):
             return True
         why = f"the budget of {self._care.budget} calls was used up"
@@ -413,34 +429,39 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     def _sending(self, step: Step, calls: int) -> bool:
         """Note calls that are about to be made; return whether they may start a new task."""
-        return self._care.sending(calls, self._key(step) if self._starts(step) else None)
+        return self._care.sending(calls, self._key(step) if self._effect(step) == "start" else None)
 
     def _note_task(self, step: Step, answers: Iterable[ReadReply], *, new: bool) -> None:
-        """Note whether the task of a step that was answered can run."""
+        """Note whether the task of a step that was answered can run, and which layout there is."""
         answers = list(answers)
+        if self._effect(step) == "create-layout":
+            app_id = self._key(step).app_id
+            for answer in answers:
+                if answer.success:
+                    layout_id = str(answer.fields.get("LayoutId") or "")
+                    self._care.made(Made(app_id, layout_id, "LayoutId"))
         refused = all(a.code is not None and a.response.status // 100 == 4 for a in answers)
-        effect = self.contract.operation(step.operation).in_view.effect
-        stopped = effect == "stop" and any(answer.success for answer in answers)
+        stopped = self._effect(step) == "stop" and any(answer.success for answer in answers)
         if (new and refused) or stopped:
             self._care.over(self._key(step))
 
     def _stop_all(self) -> None:
-        """Stop every task of a live endpoint that was started here."""
+        """Stop every task of a live endpoint that was started here, and delete every layout."""
         told = len(self._care.left)
         try:
             self._care.stop_all(self._stop)
         finally:
             self.notes.extend(self._care.told()[told:])
 
-    def _stop(self, task: Task) -> str:
-        """Stop a task; return why it could not be stopped, nothing where it could."""
-        named = (n for n, each in self.contract.operations.items() if each.effect == "stop")
+    def _stop(self, what: Made) -> str:
+        """Stop a task or delete a layout; return why not, nothing where it was done."""
+        named = (n for n, each in self.contract.operations.items() if each.effect == what.effect)
         name = next(named, None)
         if name is None:
-            return f"edition {self.contract.edition} has no operation that stops a task"
+            return f"edition {self.contract.edition} has no operation by which it is {what.undone}"
         view = self.contract.operation(name)
-        app_id, task_id = task
-        pairs = to_pairs(cases.plain(view, AppId=app_id, TaskId=task_id), view)
+        ids = {"AppId": what.app_id, what.named: what.id}
+        pairs = to_pairs(cases.plain(view, **ids), view)
         client = self._clients["1.0"]
         try:
             answer = read(client.exchange(client.prepare(name, pairs)), view)
@@ -477,13 +498,15 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             if operation != self.contract.action and not self._operations:
                 view = self.contract.operation(operation)
                 pairs = fresh_pairs(to_pairs(plain(view), view), view)
-                yield Step(pairs=pairs, operation=operation)
+                step = Step(pairs=pairs, operation=operation)
+                if not self._unsendable(single(operation, step)):
+                    yield step
 
     def _knows(self, step: Step) -> bool:
         """Whether the endpoint answers a plain request of an operation as the operation would."""
         view = self.contract.operation(step.operation)
         self.new_names()
-        if not self._care.affords(1, int(self._starts(step))):
+        if not self._care.affords(1, int(self._makes(step))):
             return False
         answer = self._send(step, self._prepare(step))
         if isinstance(answer, TransportError):
@@ -520,7 +543,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
     def hit_stateful(self, steps: tuple[Step, ...]) -> None:
         """Run the last of these steps and tell Hypothesis what broke."""
         scenario = Scenario(name="stateful", steps=steps)
-        if not self._affords("stateful", replace(scenario, steps=steps[-1:])):
+        if not self._may_run("stateful", replace(scenario, steps=steps[-1:])):
             return
         found = self._run_step("stateful", scenario)
         self._step("stateful", None)

@@ -1,7 +1,8 @@
-"""What a live endpoint is spared: calls that nobody allowed, and tasks that go on being billed.
+"""What a live endpoint is spared: calls that nobody allowed, and what goes on being billed.
 
 An endpoint that is not this machine starts real tasks. It is called only where somebody has said
-so, within a budget, and each task is stopped as soon as its case is over, however that ends.
+so, within a budget, and each task is stopped as soon as its case is over, however that ends; each
+layout that was created is deleted, and none that was there before is touched.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pytest_rtcmpu.checks.core import CannotRun
@@ -17,8 +19,34 @@ from pytest_rtcmpu.checks.endpoint.scenarios import Scenario, Step
 from pytest_rtcmpu.server.control import is_loopback
 from pytest_rtcmpu.values.text import count, for_terminal
 
-#: A task: its AppId and its TaskId.
-Task = tuple[str, str]
+
+class Made(NamedTuple):
+    """What a call has made, by its name: a task, or a layout where ``named`` is LayoutId."""
+
+    app_id: str
+    id: str
+    named: str = "TaskId"
+
+    @property
+    def effect(self) -> str:
+        """The effect of the operation that undoes it."""
+        return "stop" if self.named == "TaskId" else "delete-layout"
+
+    @property
+    def shown(self) -> str:
+        """What it is called."""
+        return f"{self.named} {self.id!r} of AppId {self.app_id!r}"
+
+    @property
+    def undone(self) -> str:
+        """What is done to it then, in a word."""
+        return "stopped" if self.named == "TaskId" else "deleted"
+
+
+#: What makes something that has to be undone.
+MAKING = ("start", "create-layout")
+#: What changes a layout, which may be one that somebody uses.
+CHANGING = ("modify-layout", "delete-layout")
 #: How often stopping a task is tried.
 TRIES = 2
 #: So many tasks in a row of which nobody answers the stop are enough: each may cost a timeout.
@@ -35,13 +63,13 @@ def is_live(url: str) -> bool:
 
 
 class Care:
-    """The account of one endpoint: calls made, tasks that run, tasks that could not be stopped.
+    """The account of one endpoint: calls made, what they made, and what could not be undone.
 
     Attributes:
-        live: whether tasks are real, and so are stopped.
-        used: how many calls have been made, those that stop tasks among them.
+        live: whether tasks and layouts are real, and so are stopped and deleted.
+        used: how many calls have been made, those that undo something among them.
         spent: whether the budget did not suffice for something: nothing is begun any more.
-        left: the tasks that could not be stopped, and why not.
+        left: what could not be undone, and why not.
     """
 
     def __init__(self, url: str, *, budget: int | None = None) -> None:
@@ -49,18 +77,18 @@ class Care:
         self.budget = budget
         self.used: int = 0
         self.spent: bool = False
-        self.left: dict[Task, str] = {}
-        self._running: dict[Task, None] = {}
+        self.left: dict[Made, str] = {}
+        self._running: dict[Made, None] = {}
         self._deaf = 0
 
     def affords(self, calls: int, starts: int) -> bool:
-        """Whether so many calls may be made; what they start must be stopped within the budget."""
+        """Whether so many calls may be made; what they make must be undone within the budget."""
         if self.budget is not None and not self.spent:
             stops = len(self._running) + starts if self.live else 0
             self.spent = self.used + calls + stops > self.budget
         return not self.spent
 
-    def sending(self, calls: int, task: Task | None) -> bool:
+    def sending(self, calls: int, task: Made | None) -> bool:
         """Note calls that are about to be made, and the task that they may start.
 
         From here on it is stopped: nobody knows when a run is interrupted.
@@ -69,17 +97,21 @@ class Care:
             whether the task is a new one.
         """
         self.used += calls
-        is_new = task is not None and self.live and task not in self._running
-        if is_new and task is not None:
-            self._running[task] = None
+        return task is not None and self.made(task)
+
+    def made(self, what: Made) -> bool:
+        """Note what has to be undone; return whether it is new."""
+        is_new = self.live and what not in self._running
+        if is_new:
+            self._running[what] = None
         return is_new
 
-    def over(self, task: Task) -> None:
+    def over(self, task: Made) -> None:
         """Note that a task does not run: it was refused, or has been stopped."""
         self._running.pop(task, None)
 
-    def stop_all(self, stop: Callable[[Task], str]) -> None:
-        """Stop every task that may run, and tell of those that could not be stopped.
+    def stop_all(self, stop: Callable[[Made], str]) -> None:
+        """Undo all that was made, and tell of what could not be undone.
 
         Args:
             stop: stops one and returns why it could not, nothing where it could.
@@ -90,7 +122,7 @@ class Care:
             while self._running:
                 task = next(iter(self._running))
                 # Until it has been stopped it counts as left, whatever interrupts this.
-                self.left[task] = "interrupted while it was being stopped"
+                self.left[task] = f"interrupted while it was being {task.undone}"
                 why = self._tried(task, stop)
                 self.over(task)
                 if why:
@@ -99,14 +131,14 @@ class Care:
                     del self.left[task]
         finally:
             for task in self._running:
-                self.left.setdefault(task, "interrupted before it was stopped")
+                self.left.setdefault(task, f"interrupted before it was {task.undone}")
             self._running.clear()
             for line in self.told()[told:]:
                 print(f"rtcmpu: {line}", file=sys.stderr, flush=True)
 
-    def _tried(self, task: Task, stop: Callable[[Task], str]) -> str:
+    def _tried(self, task: Made, stop: Callable[[Made], str]) -> str:
         if not all(task):
-            return "it was started without a name that it could be stopped by"
+            return f"it was made without a name that it could be {task.undone} by"
         if self._deaf >= MAX_DEAF:
             return f"nobody answered the last {MAX_DEAF} times"
         why = ""
@@ -124,10 +156,10 @@ class Care:
         return why
 
     def told(self) -> list[str]:
-        """Return a line for each task that could not be stopped."""
+        """Return a line for each task that could not be stopped, or layout not be deleted."""
         return [
-            for_terminal(f"could not be stopped: TaskId {task!r} of AppId {app!r}: {why}")
-            for (app, task), why in self.left.items()
+            for_terminal(f"could not be {each.undone}: {each.shown}: {why}")
+            for each, why in self.left.items()
         ]
 
 
@@ -138,19 +170,19 @@ DEAF = "no reply"
 # -------------------------------------------------------------------------------- what it will be
 
 
-def cost(scenario: Scenario, is_start: Callable[[Step], bool]) -> tuple[Counter[str], int]:
-    """Return how many calls of each operation a scenario makes, and how many tasks it starts."""
+def cost(scenario: Scenario, makes: Callable[[Step], bool]) -> tuple[Counter[str], int]:
+    """Return how many calls of each operation a scenario makes, and how much has to be undone."""
     rounds, racers = (ROUNDS, RACERS) if scenario.race else (1, 1)
     calls: Counter[str] = Counter()
     for step in scenario.steps:
         calls[step.operation] += rounds * racers
-    return calls, rounds * sum(map(is_start, scenario.steps))
+    return calls, rounds * sum(map(makes, scenario.steps))
 
 
 def plan_lines(
     planned: Mapping[str, Iterable[Scenario]],
     drawn: Mapping[str, int],
-    is_start: Callable[[Step], bool],
+    makes: Callable[[Step], bool],
 ) -> tuple[str, ...]:
     """Return how many calls a run makes, a line for each phase: of which operation.
 
@@ -162,7 +194,7 @@ def plan_lines(
     for phase, scenarios in planned.items():
         calls: Counter[str] = Counter()
         for scenario in scenarios:
-            own, starts = cost(scenario, is_start)
+            own, starts = cost(scenario, makes)
             calls += own
             stops += starts
         listed = ", ".join(f"{number} {name}" for name, number in calls.items())
@@ -170,7 +202,7 @@ def plan_lines(
         most = f"at most {count(calls.total(), 'call')}"
         told.append(f"{phase}: {most}" + (f" ({listed})" if calls else ""))
     told += (f"{phase}: some {number} calls, and more to shrink" for phase, number in drawn.items())
-    told.append(f"to stop what these start: at most {count(stops, 'call')}")
+    told.append(f"to undo what these start and create: at most {count(stops, 'call')}")
     return tuple(told)
 
 
@@ -186,5 +218,6 @@ def refusal(url: str, plan: Iterable[str], *, budget: int | None) -> CannotRun:
         f"{url} is not this machine: what a run starts there may be real, and billed. "
         f"It would make these calls:\n{listed}\n"
         "Nothing was sent. To make them: --live (of pytest: --rtcmpu-live), with --budget N no "
-        "more than N of them; to see them: rtcmpu check endpoint --dry-run"
+        "more than N of them, with --app-id NAME about an app of yours; to see them: "
+        "rtcmpu check endpoint --dry-run"
     )

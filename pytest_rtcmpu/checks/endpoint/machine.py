@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.endpoint.scenarios import Expect, Step, fresh_pairs
-from pytest_rtcmpu.checks.machines import APPS, TASKS, run_machine
+from pytest_rtcmpu.checks.machines import TASKS, run_machine
 from pytest_rtcmpu.contract import Contract
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
             return f"@nonce:{self.nonces}"
 
         @rule(
-            app=st.sampled_from(APPS),
+            app=st.sampled_from(bench.names.apps),
             task=st.sampled_from(TASKS),
             signature=st.sampled_from(("1.0", "v3")),
         )
@@ -74,7 +74,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
             )
 
         @rule(
-            app=st.sampled_from(APPS),
+            app=st.sampled_from(bench.names.apps),
             task=st.sampled_from(TASKS),
             breach=st.sampled_from(breaches),
         )
@@ -90,7 +90,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 )
             )
 
-        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
+        @rule(app=st.sampled_from(bench.names.apps), task=st.sampled_from(TASKS))
         def forged(self, app: str, task: str) -> None:
             """A bad signature uses no nonce up, and starts nothing."""
             self.observe(
@@ -101,7 +101,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 )
             )
 
-        @rule(data=st.data(), app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
+        @rule(data=st.data(), app=st.sampled_from(bench.names.apps), task=st.sampled_from(TASKS))
         def replayed(self, data: st.DataObject, app: str, task: str) -> None:
             """Any nonce again: refused when it was used, good when it only came with a forgery."""
             if not self.nonces:
@@ -127,7 +127,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
     class WholeLife(EndpointMachine):
         """Tasks are watched and stopped too."""
 
-        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
+        @rule(app=st.sampled_from(bench.names.apps), task=st.sampled_from(TASKS))
         def stop(self, app: str, task: str) -> None:
             """Stop a task that exists; what answers for another one nobody says."""
             if stopping is not None and (app, task) in self.existing:
@@ -135,7 +135,7 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 self.ended.add((app, task))
                 self.ask(stopping, app, task, Expect(clause=stopping.rule(None, "accepted").id))
 
-        @rule(app=st.sampled_from(APPS), task=st.sampled_from(TASKS))
+        @rule(app=st.sampled_from(bench.names.apps), task=st.sampled_from(TASKS))
         def watch(self, app: str, task: str) -> None:
             """A task has the status of what was done to it, and none before."""
             if watching is None:

@@ -237,7 +237,7 @@ class _Generate:
     go that have no documented end.
     """
 
-    plain: str | int | bool | tuple[int, ...] | None = None
+    plain: str | int | float | bool | tuple[int, ...] | None = None
     pattern: str | None = None
     max: int | None = None
     odd: bool | None = None

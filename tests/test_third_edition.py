@@ -862,6 +862,116 @@ MISTAKES: Mapping[str, tuple[str, str, str]] = {
         '{ rest_seconds = 3, name = "LayoutIds", kind',
         "operations.StartMPUTask.parameters.LayoutIds.rest_seconds: expected",
     ),
+    "a name of the envelope's": (
+        'name = "Flag", kind',
+        'name = "Timestamp", kind',
+        "operations.BeginShow.parameters.Timestamp.name: expected a name that no common parameter has",
+    ),
+    "one Python name": (
+        'name = "AtMost", kind',
+        'name = "At_Least", kind',
+        "operations.BeginShow.parameters: expected a name that differs from AtLeast in more than letter case and _, got 'At_Least'",
+    ),
+    "prefix without a dot": (
+        'prefix = "endshow."',
+        'prefix = "endshow"',
+        "operations.EndShow.prefix: expected a prefix of its own, with a dot at its end, got 'endshow'",
+    ),
+    "prefix of the first": (
+        'prefix = "endshow."',
+        'prefix = ""',
+        "operations.EndShow.prefix: expected a prefix of its own, with a dot at its end, got ''",
+    ),
+    "alphabet of more than one": (
+        'alphabet = "[B-Y中]"',
+        'alphabet = "[B-Y中]+"',
+        "operations.BeginShow.parameters.Bytes.alphabet: expected a class of characters",
+    ),
+    "alphabet of none": (
+        'alphabet = "[B-Y中]"',
+        'alphabet = "[B-Y中]?"',
+        "operations.BeginShow.parameters.Bytes.alphabet: expected a class of characters",
+    ),
+    "minimum nan": (
+        "minimum = 0.5",
+        "minimum = nan",
+        "operations.BeginShow.parameters.Above.minimum: expected a finite number, got nan",
+    ),
+    "minimum of an integer inf": (
+        'name = "AtLeast", kind = "integer", required = false, minimum = 5',
+        'name = "AtLeast", kind = "integer", required = false, minimum = inf',
+        "operations.BeginShow.parameters.AtLeast.minimum: expected a finite number, got inf",
+    ),
+    "an optional TaskId": (
+        '{ name = "TaskId", kind = "string", required = true',
+        '{ name = "TaskId", kind = "string", required = false',
+        "operations.StartMPUTask.parameters.TaskId: expected a required single value, which the effect start works with, got an optional one",
+    ),
+    "first operation that starts nothing": (
+        'effect = "start"',
+        'effect = "none"',
+        "operations.StartMPUTask.effect: expected start, as service.action, got 'none'",
+    ),
+    "list of layouts without a list": (
+        'effect = "stop"',
+        'effect = "list-layouts"',
+        "operations.EndShow.reply: expected a list first, which the effect list-layouts tells, got nothing",
+    ),
+    "reply struct without fields": (
+        '[[operations.AskShow.reply]]\nname = "Status"\nkind = "integer"',
+        '[[operations.AskShow.reply]]\nname = "Status"\nkind = "struct"',
+        "operations.AskShow.reply.Status.fields: expected fields of a struct, got nothing",
+    ),
+    "relation to itself": (
+        'right = { path = "High" }',
+        'right = { path = "Low" }',
+        "operations.Refuses.relations.refuses.not-above.right: expected another value than on the left",
+    ),
+    "row of another kind": (
+        "http_status = 404",
+        'http_status = "404"',
+        "operations.AskShow.errors.rows[0: Show.Unknown].http_status: expected an integer",
+    ),
+    "status of HTTP": (
+        "http_status = 404",
+        "http_status = 40",
+        "operations.AskShow.errors.Show.Unknown.http_status: expected 200 to 599, got 40",
+    ),
+    "clause that says nothing": (
+        'text = "Nobody started it."',
+        'text = " "',
+        "operations.AskShow.clauses.askshow.unknown.text: expected words, got ' '",
+    ),
+    "id that no pattern could name": (
+        'id = "askshow.unknown"',
+        'id = "AskShow [unknown]"',
+        "operations.AskShow.clauses.AskShow [unknown].id: expected small letters and digits",
+    ),
+    "id of a derived clause": (
+        'id = "askshow.unknown"',
+        'id = "askshow.app-id.required"',
+        "clauses: expected each name once, got 2 of 'askshow.app-id.required'",
+    ),
+    "layout without panes": (
+        "{ id = 3, panes = 2 }",
+        "{ id = 3, panes = 0 }",
+        "layouts.built_in.3: expected at least 1 pane, got 0",
+    ),
+    "layout that is not reserved": (
+        "{ id = 3, panes = 2 }",
+        "{ id = 30, panes = 2 }",
+        "layouts.built_in.30: expected an id that is reserved, up to 10, got 30",
+    ),
+    "no layouts to choose from": (
+        "built_in = [{ id = 1, panes = 1 }, { id = 3, panes = 2 }]",
+        "built_in = []",
+        "operations.StartMPUTask.parameters.LayoutIds.values_from: expected layouts that are built in, got none",
+    ),
+    "source that many cite": (
+        '[[sources]]\nid = "S3"',
+        '[[sources]]\nid = "S8"',
+        "sources: expected S3, which ",
+    ),
     "plain of other characters": (
         'alphabet = "[B-Y中]", maximum_bytes = 4, source = "S1", level = "documented", text = "A parameter."',
         'alphabet = "[B-Y中]", maximum_bytes = 4, source = "S1", level = "documented", text = "A parameter.", generate = { plain = "a" }',
@@ -878,6 +988,27 @@ def test_a_mistake_names_its_place(before: str, after: str, said: str) -> None:
         parse(TEXT.replace(before, after, 1), file="2099-01")
     assert str(caught.value).startswith("2099-01: ")
     assert said in str(caught.value)
+
+
+#: Mistakes of which only one line is said.
+SAID_ONCE = (
+    "row of another kind",
+    "status of HTTP",
+    "source",
+    "source that many cite",
+    "prefix of the first",
+)
+
+
+@pytest.mark.parametrize("name", SAID_ONCE)
+def test_a_mistake_is_said_once(name: str) -> None:
+    """What is wrong in itself is not said again by what names it, cites it or follows from it."""
+    before, after, said = MISTAKES[name]
+    with pytest.raises(ContractError) as caught:
+        parse(TEXT.replace(before, after, 1), file="2099-01")
+    head, *lines = str(caught.value).splitlines()
+    assert head == "2099-01: 1 thing is wrong"
+    assert [line for line in lines if said not in line] == []
 
 
 # ------------------------------------------------------------------------------- it is checked

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import pytest
+from editions import CONTRACT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -972,6 +973,16 @@ MISTAKES: Mapping[str, tuple[str, str, str]] = {
         '[[sources]]\nid = "S8"',
         "sources: expected S3, which ",
     ),
+    "plain that is too long": (
+        'maximum_characters = 5, source = "S1", level = "documented", text = "A parameter.", generate = {',
+        'maximum_characters = 5, source = "S1", level = "documented", text = "A parameter.", generate = { plain = "longer",',
+        "operations.BeginShow.parameters.Letters.generate.plain: expected a good value, got 'longer'",
+    ),
+    "plain list that is too long": (
+        'values_from = "layouts", items = {}, source = "S1", level = "documented", text = "A parameter."',
+        'values_from = "layouts", items = { maximum = 1 }, source = "S1", level = "documented", text = "A parameter.", generate = { plain = [1, 3] }',
+        "operations.StartMPUTask.parameters.LayoutIds.generate.plain: expected as many items as the list may have, got 2",
+    ),
     "plain of other characters": (
         'alphabet = "[B-Y中]", maximum_bytes = 4, source = "S1", level = "documented", text = "A parameter."',
         'alphabet = "[B-Y中]", maximum_bytes = 4, source = "S1", level = "documented", text = "A parameter.", generate = { plain = "a" }',
@@ -1190,3 +1201,31 @@ def test_only_an_operation_that_is_known_is_checked() -> None:
             assert "ListShows" in bench.operations
         finally:
             bench.close()
+
+
+#: Limits of an edition that ships, and others in their place.
+LIMITS = {
+    "colours": ("maximum = 16777215\ndefault = 0", "maximum = 65535\ndefault = 0"),
+    "panes": (
+        'name = "UserPanes"\nkind = "struct"\nrequired = false\nitems = { starts = [1], maximum = 16',
+        'name = "UserPanes"\nkind = "struct"\nrequired = false\nitems = { starts = [1], maximum = 4',
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), LIMITS.values(), ids=LIMITS)
+def test_fixed_cases_go_by_the_limits_of_the_edition(before: str, after: str) -> None:
+    """With another limit in its page, the valid cases of an edition keep every rule all the same."""
+    files = sorted((CONTRACT / "2021-03").glob("*.toml"), key=lambda f: f.name != "edition.toml")
+    text = "\n".join(file.read_text("utf-8") for file in files)
+    start = text.index("[operations.StartMPUTask]")
+    assert before in text[start:]
+    other = parse(text[:start] + text[start:].replace(before, after, 1), file="2021-04")
+    made = [(name, params) for name, _, params in cases.valid(other)]
+    made += [(name, params) for name, params, _ in cases.pairwise(other)]
+    wrong = [
+        (name, [str(problem) for problem in problems])
+        for name, params in made
+        if (problems := judge(cases.to_pairs(params, other), other).problems)
+    ]
+    assert wrong == []

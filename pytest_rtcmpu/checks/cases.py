@@ -99,9 +99,11 @@ def _layouts(contract: Contract) -> dict[str, list[int]]:
 
 def _pane_lists(contract: Contract) -> dict[str, list[dict[str, Any]]]:
     p = contract.parameter("UserPanes.PaneId")
-    low, high = int(p.minimum or 0), int(p.maximum or 0)
-    listed = contract.parameter(_PANES).items
-    most = min(high - low + 1, (listed.maximum if listed else None) or high - low + 1)
+    listed = contract.parameter(_PANES)
+    low = int(p.minimum or 0)
+    high = low + most_items(listed) - 1 if p.maximum is None else int(p.maximum)
+    documented = listed.items.maximum if listed.items else None
+    most = min(high - low + 1, documented or high - low + 1)
     return {
         "none": [],
         "first": [pane(contract, low)],

@@ -141,6 +141,12 @@ def _parameter(path: str, p: Parameter) -> Iterator[Mismatch]:
         yield Mismatch(path=f"{path}.rest_seconds", expected=expected, got=got)
     yield from _some_value(path, p)
     given = p.generate.get("plain")
+    if p.items is not None and isinstance(given, list | tuple) and given:
+        fewest, most = p.items.minimum or 0, p.items.maximum
+        if len(given) < fewest or (most is not None and len(given) > most):
+            path_of_plain = f"{path}.generate.plain"
+            expected = "as many items as the list may have"
+            yield Mismatch(path=path_of_plain, expected=expected, got=show(len(given)))
     for key, value in (("default", p.default), ("generate.plain", given)):
         for each in value if isinstance(value, list | tuple) and p.items else [value]:
             if each is not None and not _may_be(p, each):
@@ -184,7 +190,8 @@ def _may_be(p: Parameter, value: object) -> bool:
         is_of = p.alphabet is None or re.fullmatch(f"(?:{p.alphabet})*", value) is not None
     except re.error:  # said already
         return True
-    return is_of and len(value.encode()) <= (p.maximum_bytes or len(value.encode()))
+    is_short = len(value.encode()) <= (p.maximum_bytes or len(value.encode()))
+    return is_of and is_short and len(value) <= (p.maximum_characters or len(value))
 
 
 # ----------------------------------------------------------------------------------- relations

@@ -173,7 +173,7 @@ def _compare_named(
 def _follows(thing: object, others: Mapping[str, Any]) -> bool:
     """Whether it comes and goes with a parameter, whose own row says so."""
     if isinstance(thing, ErrorRow):
-        return bool(thing.family)
+        return thing.family not in ("", thing.code)
     if not isinstance(thing, Clause):
         return False
     about_code = (o.code_clause == thing.id and o.parameter for o in others.values())

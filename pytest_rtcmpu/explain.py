@@ -1,6 +1,6 @@
 """The contract in words: one of its names explained, and the whole as Markdown.
 
-A name is a Code, an error id, a clause, a silence or a parameter.
+A name is a Code, an error id, a clause, a silence, an operation or a parameter.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def explain(name: str, contract: Contract) -> str:
     """Return what a name of the contract means, where it stands, what to do.
 
     Args:
-        name: a Code, an error id, a clause, a silence, or a parameter by its full name
-            (``UserPanes.PaneId``), with an operation before it where one alone is meant
+        name: a Code, an error id, a clause, a silence, an operation, or a parameter by its full
+            name (``UserPanes.PaneId``), with an operation before it where one alone is meant
             (``StopMPUTask.TaskId``). Letter case does not matter.
 
     Raises:
@@ -45,6 +45,11 @@ def explain(name: str, contract: Contract) -> str:
     parts = [_error(row, contract) for row in rows]
     parts += [_clause(c, contract) for c in contract.all_clauses if c.id.casefold() == wanted]
     parts += [_silence(s, contract) for s in all_silences(contract) if s.id.casefold() == wanted]
+    parts += [
+        _operation(operation, contract)
+        for operation in contract.operations.values()
+        if operation.name.casefold() == wanted
+    ]
     parts += [
         _parameter(p, operation, contract)
         for p, operation in _all_parameters(contract)
@@ -63,7 +68,7 @@ def explain(name: str, contract: Contract) -> str:
         if have:
             listed = f"edition {have[0]} has it: --edition {have[0]}"
         raise ContractError(
-            f"{name!r}: no Code, clause, silence or parameter of that name; {listed}"
+            f"{name!r}: no Code, clause, silence, operation or parameter of that name; {listed}"
         )
     return "\n\n".join(dict.fromkeys(parts))
 
@@ -84,6 +89,7 @@ def names(contract: Contract) -> Iterator[str]:
     yield from (row.code for row in contract.errors)
     yield from (clause.id for clause in contract.all_clauses)
     yield from (silence.id for silence in all_silences(contract))
+    yield from contract.operations
     yield from (p.path for p, _ in _all_parameters(contract))
     yield from (p.name for p in contract.common_parameters)
 
@@ -153,6 +159,25 @@ def _silence(silence: Silence, contract: Contract) -> str:
             "meaning": silence.text,
             "what to do": f"Do not rely on it. It is accepted and never judged; {warns}.",
             "source": _source(silence.source, contract),
+        },
+    )
+
+
+def _operation(operation: Operation, contract: Contract) -> str:
+    codes = dict.fromkeys(row.code for row in operation.errors)
+    return _block(
+        f"{operation.name} (an operation)",
+        {
+            "meaning": operation.text,
+            "in its words": operation.quote,
+            "parameters": ", ".join(
+                f"{p.name} (required)" if p.required else p.name for p in operation.parameters
+            ),
+            "replies with": ", ".join(("RequestId", *(each.name for each in operation.reply))),
+            "Codes of its own": ", ".join(codes),
+            "source": _source(operation.source, contract),
+            "level": _level(operation.level, contract),
+            "why": operation.why,
         },
     )
 

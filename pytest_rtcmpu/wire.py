@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 from pytest_rtcmpu.contract import Contract
 from pytest_rtcmpu.errors import UnreadableReply
+from pytest_rtcmpu.rules import wire_text
 from pytest_rtcmpu.values.messages import Request
 
 FORM = "application/x-www-form-urlencoded"
@@ -127,7 +128,7 @@ def _element(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         inner = "".join(_element(part, each) for part, each in value.items())
         return f"<{name}>{inner}</{name}>"
-    return f"<{name}>{value}</{name}>"
+    return f"<{name}>{wire_text(value)}</{name}>"
 
 
 def _xml_text(value: str) -> str:

@@ -592,6 +592,18 @@ def test_every_parameter_is_explained(capsys, edition):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("edition", contract.editions())
+def test_every_operation_is_explained(capsys, edition):
+    """An operation is told with its parameters, what it replies with, and its own Codes."""
+    for operation in contract.load(edition).operations.values():
+        assert cli.main(["explain", operation.name.lower(), "--edition", edition]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"{operation.name} (an operation)\n")
+        told = [operation.text, *(p.name for p in operation.parameters)]
+        told += [*(each.name for each in operation.reply), *(row.code for row in operation.errors)]
+        assert [each for each in told if each not in out] == []
+
+
 def test_every_name_is_explained(capsys):
     """There is no Code, clause or silence that cannot be explained."""
     names = {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from editions import edition_text
@@ -14,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pytest_rtcmpu
-from pytest_rtcmpu.contract import Contract, ContractError, parse
+from pytest_rtcmpu.contract import Contract, ContractError, load, loader, parse
 
 PACKAGE = Path(pytest_rtcmpu.__file__).parent
 TEXT = edition_text()
@@ -324,6 +327,73 @@ def test_any_line_spoilt_is_a_plain_error(at: int, how: str) -> None:
         return
     assert isinstance(found, Contract)
     assert how != "key"
+
+
+#: What is wrong with an edition's files: the file, what stands there, what is put there, and what
+#: is said. Without a place the whole file is what is put there.
+MISPLACED = {
+    "an empty file": ("PauseMPUTask.toml", "", "", "got nothing"),
+    "no operation": ("PauseMPUTask.toml", "", "x = 1", "got [x]"),
+    "another's name": (
+        "Stop.toml",
+        "",
+        '[operations.StopMPUTask]\ntext = "Stops."',
+        "Stop.toml: expected [operations.Stop], as its name, and nothing else, "
+        "got [operations.StopMPUTask]",
+    ),
+    "the edition's own": (
+        "StopMPUTask.toml",
+        "[[operations.StopMPUTask.silences]]",
+        "[[silences]]",
+        "StopMPUTask.toml: expected [operations.StopMPUTask], as its name, and nothing else, "
+        "got [silences]",
+    ),
+    "another edition": (
+        "edition.toml",
+        'edition = "2019-05"',
+        'edition = "2019-06"',
+        "edition.toml: expected edition = '2019-05', as its folder, got '2019-06'",
+    ),
+    "an operation in edition.toml": (
+        "edition.toml",
+        "[[sources]]",
+        "[operations.Stop]\n[[sources]]",
+        "edition.toml: expected [operations.Stop] in Stop.toml, got it here",
+    ),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The package's editions in a folder of their own, which is what is loaded."""
+    copied = tmp_path / "contract"
+    shutil.copytree(PACKAGE / "contract", copied)
+    monkeypatch.setattr(loader, "resources", SimpleNamespace(files=lambda _: copied))
+    loader._load.cache_clear()
+    yield copied
+    loader._load.cache_clear()
+
+
+@pytest.mark.parametrize(("file", "before", "after", "said"), MISPLACED.values(), ids=MISPLACED)
+def test_an_operation_stands_in_a_file_of_its_name(
+    folder: Path, file: str, before: str, after: str, said: str
+) -> None:
+    """A file that holds nothing, or what belongs to another, is named with what was expected."""
+    path = folder / "2019-05" / file
+    text = path.read_text("utf-8") if before else ""
+    assert before in text
+    path.write_text(text.replace(before, after, 1) if before else after, "utf-8")
+    with pytest.raises(ContractError, match=r"^2019-05: ") as caught:
+        load("2019-05")
+    assert said in str(caught.value)
+
+
+def test_a_folder_without_its_edition_is_named(folder: Path) -> None:
+    """A folder whose edition.toml is misspelt is no edition, and is told why."""
+    (folder / "2031-12").mkdir()
+    (folder / "2031-12" / "editon.toml").write_text('edition = "2031-12"\n')
+    with pytest.raises(ContractError, match=r"unknown edition '2031-12'.*has no edition.toml"):
+        load("2031-12")
 
 
 def test_an_editions_file_that_is_wrong_harms_only_who_loads_it(tmp_path: Path) -> None:

@@ -91,10 +91,26 @@ def test_what_follows_from_another_row_has_none_of_its_own() -> None:
     ((*_, aspect, before, after),) = found(OLD, changed("clauses", "error.task-existed", **clause))
     assert (aspect, before, after) == ("level", "documented", "reading")
     derived = {c.id for o in NEW.operations.values() for c in o.clauses if c.parameter is not None}
-    derived |= {f"{row.code} (HTTP {row.http_status})" for row in NEW.tables if row.family}
+    derived |= {
+        f"{row.code} (HTTP {row.http_status})" for row in NEW.tables if row.family != row.code
+    }
     told = {row[2] for row in found(OLD, NEW) if row[3] in ("added", "gone")}
     assert len(derived) > len(told)
     assert not told & derived
+
+
+def test_a_code_that_comes_or_goes_has_a_row() -> None:
+    """A Code that a page's own table has gained, or lost, is a difference by itself."""
+    start = OLD.operations[START]
+    row = start.errors[-1]
+    new = replace(row, id=None, code="New.Code", family="New.Code", http_status=409)
+    other = replace(start, errors=(*start.errors[:-1], new))
+    changed_codes = replace(OLD, operations={**OLD.operations, START: other})
+    told = {(what, name, aspect) for _, what, name, aspect, *_ in found(OLD, changed_codes)}
+    assert told == {
+        ("Code", f"{row.code} ({row.id})", "gone"),
+        ("Code", "New.Code (HTTP 409)", "added"),
+    }
 
 
 def test_values_of_an_enumeration_are_compared_as_a_set_and_one_by_one() -> None:

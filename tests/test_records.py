@@ -286,6 +286,13 @@ def test_what_has_no_record_is_written_as_text() -> None:
     assert record == {"s": repr(Secret("hush")), "b": ["x", "y"], "3": "(1+2j)", "t": [1]}
 
 
+def test_an_integer_stays_one_where_a_number_may_be() -> None:
+    """Of a union with both, an integer is read as one, and another number as a float."""
+    for number in (3, -14.5, 0.0):
+        found: object = records.load(int | float | None, number)  # type: ignore[arg-type]
+        assert (found, type(found)) == (number, type(number))
+
+
 def test_records_that_look_the_same_cannot_be_told_apart() -> None:
     """A union whose members have one form in JSON is a mistake of the programmer's."""
     with pytest.raises(TypeError, match="look the same in JSON"):

@@ -7,20 +7,23 @@ loaded, generated, violated, enforced and checked like those that it ships.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from editions import CONTRACT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_rtcmpu import strategies as rtc
+from pytest_rtcmpu import wire
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.client.bench import ClientBench
+from pytest_rtcmpu.checks.core import Phase
 from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
 from pytest_rtcmpu.checks.run import Settings, run_bench
 from pytest_rtcmpu.checks.testees.protocol import CallableTestee, PlainCredentials
 from pytest_rtcmpu.client import Client
-from pytest_rtcmpu.contract import ContractError, parse
+from pytest_rtcmpu.contract import Contract, ContractError, parse
 from pytest_rtcmpu.contract.types import CLIENT_RULES, WHOLE_RULES
 from pytest_rtcmpu.endpoint import Endpoint
 from pytest_rtcmpu.model import request_class
@@ -53,6 +56,8 @@ SCALARS = f"""
   {{ name = "Words", kind = "string", required = false, maximum_characters = 3, items = {{ starts = [3], minimum = 2, maximum = 12 }}, {SAID} }},
   {{ name = "Counts", kind = "integer", required = false, minimum = 0, items = {{ starts = [0, 1], gaps = true, maximum = 3 }}, {SAID} }},
   {{ name = "Moods", kind = "string", required = false, items = {{}}, {SAID} }},
+  {{ name = "Between", kind = "float", required = false, minimum = 0, maximum = 0.5, excludes = ["minimum", "maximum"], {SAID} }},
+  {{ name = "Negative", kind = "float", required = false, maximum = -5, excludes = ["maximum"], default = -14.5, {SAID}, generate = {{ plain = -7.5 }} }},
 """
 #: Where they stand: at the top, in a struct, in a list of structs, in a list in a list.
 PLACES = ("", "Frame.", "Scenes.", "Scenes.Actors.")
@@ -213,13 +218,30 @@ rows = [
 """
 
 
+#: Fields that are required in what is not: alone there, beside another, a list, a struct.
+NEEDED = f'{{ name = "Word", kind = "string", required = true, {SAID} }}'
+BESIDE = f'{{ name = "Note", kind = "integer", required = false, {SAID} }}'
+LISTED = f'{{ name = "Parts", kind = "struct", required = true, items = {{}}, {SAID}, fields = [{NEEDED}] }}'
+NEEDING = "".join(
+    f'  {{ name = "{name}", kind = "struct", required = false, {items} {SAID}, fields = [{fields}] }},\n'
+    for name, items, fields in (
+        ("Alone", "items = {},", NEEDED),
+        ("Lone", "", NEEDED),
+        ("Pairs", "items = {},", f"{NEEDED}, {BESIDE}"),
+        ("Single", "items = { maximum = 1 },", f"{NEEDED}, {BESIDE}"),
+        ("Pair", "", f"{NEEDED}, {BESIDE}"),
+        ("Nested", "items = {},", LISTED),
+        ("NestedPairs", "items = {},", f"{LISTED}, {BESIDE}"),
+    )
+)
+
 TREE = f"""{SCALARS}
   {{ name = "Frame", kind = "struct", required = false, {SAID}, fields = [{SCALARS}] }},
   {{ name = "Scenes", kind = "struct", required = false, items = {{ maximum = 4 }}, {SAID}, fields = [
     {SCALARS}
     {{ name = "Actors", kind = "struct", required = false, items = {{ starts = [0] }}, {SAID}, fields = [{SCALARS}] }},
   ] }},
-"""
+{NEEDING}"""
 
 #: What the fixed cases of StartMPUTask itself are made with: they say how lists and texts are sent.
 SENT = f"""
@@ -311,7 +333,8 @@ TEXT = "".join(
         SENT_ENUMS,
         starting("BeginShow", TREE),
         enumerations("BeginShow"),
-        operation("EndShow", "stop"),
+        # Another application is the plain one here: a sequence is about one all the same.
+        operation("EndShow", "stop").replace('plain = "app1"', 'plain = "app9"'),
         silence("EndShow", "silence.stop-unknown-task", warns=True),
         ASKING,
         KNOWN_IDS,
@@ -371,10 +394,15 @@ def test_requests_are_made_and_accepted(action: str, data: st.DataObject) -> Non
 NO_REQUESTS = {"exists", *CLIENT_RULES, *WHOLE_RULES}
 
 
+#: An item whose only field is a list is gone without it.
+UNBREAKABLE = {"beginshow.nested.parts.required"}
+
+
 def refusing(action: str) -> list[str]:
     """The clauses that a request can break by itself."""
     view = THIRD.operation(action)
-    found = [c.id for c in view.in_view.clauses if c.rule and c.rule not in NO_REQUESTS]
+    clauses = (c for c in view.in_view.clauses if c.id not in UNBREAKABLE)
+    found = [c.id for c in clauses if c.rule and c.rule not in NO_REQUESTS]
     return found + [r.id for r in view.relations if r.verdict == "refuse"]
 
 
@@ -835,6 +863,126 @@ MISTAKES: Mapping[str, tuple[str, str, str]] = {
         '{ rest_seconds = 3, name = "LayoutIds", kind',
         "operations.StartMPUTask.parameters.LayoutIds.rest_seconds: expected",
     ),
+    "a name of the envelope's": (
+        'name = "Flag", kind',
+        'name = "Timestamp", kind',
+        "operations.BeginShow.parameters.Timestamp.name: expected a name that no common parameter has",
+    ),
+    "one Python name": (
+        'name = "AtMost", kind',
+        'name = "At_Least", kind',
+        "operations.BeginShow.parameters: expected a name that differs from AtLeast in more than letter case and _, got 'At_Least'",
+    ),
+    "prefix without a dot": (
+        'prefix = "endshow."',
+        'prefix = "endshow"',
+        "operations.EndShow.prefix: expected a prefix of its own, with a dot at its end, got 'endshow'",
+    ),
+    "prefix of the first": (
+        'prefix = "endshow."',
+        'prefix = ""',
+        "operations.EndShow.prefix: expected a prefix of its own, with a dot at its end, got ''",
+    ),
+    "alphabet of more than one": (
+        'alphabet = "[B-Y中]"',
+        'alphabet = "[B-Y中]+"',
+        "operations.BeginShow.parameters.Bytes.alphabet: expected a class of characters",
+    ),
+    "alphabet of none": (
+        'alphabet = "[B-Y中]"',
+        'alphabet = "[B-Y中]?"',
+        "operations.BeginShow.parameters.Bytes.alphabet: expected a class of characters",
+    ),
+    "minimum nan": (
+        "minimum = 0.5",
+        "minimum = nan",
+        "operations.BeginShow.parameters.Above.minimum: expected a finite number, got nan",
+    ),
+    "minimum of an integer inf": (
+        'name = "AtLeast", kind = "integer", required = false, minimum = 5',
+        'name = "AtLeast", kind = "integer", required = false, minimum = inf',
+        "operations.BeginShow.parameters.AtLeast.minimum: expected a finite number, got inf",
+    ),
+    "an optional TaskId": (
+        '{ name = "TaskId", kind = "string", required = true',
+        '{ name = "TaskId", kind = "string", required = false',
+        "operations.StartMPUTask.parameters.TaskId: expected a required single value, which the effect start works with, got an optional one",
+    ),
+    "first operation that starts nothing": (
+        'effect = "start"',
+        'effect = "none"',
+        "operations.StartMPUTask.effect: expected start, as service.action, got 'none'",
+    ),
+    "list of layouts without a list": (
+        'effect = "stop"',
+        'effect = "list-layouts"',
+        "operations.EndShow.reply: expected a list first, which the effect list-layouts tells, got nothing",
+    ),
+    "reply struct without fields": (
+        '[[operations.AskShow.reply]]\nname = "Status"\nkind = "integer"',
+        '[[operations.AskShow.reply]]\nname = "Status"\nkind = "struct"',
+        "operations.AskShow.reply.Status.fields: expected fields of a struct, got nothing",
+    ),
+    "relation to itself": (
+        'right = { path = "High" }',
+        'right = { path = "Low" }',
+        "operations.Refuses.relations.refuses.not-above.right: expected another value than on the left",
+    ),
+    "row of another kind": (
+        "http_status = 404",
+        'http_status = "404"',
+        "operations.AskShow.errors.rows[0: Show.Unknown].http_status: expected an integer",
+    ),
+    "status of HTTP": (
+        "http_status = 404",
+        "http_status = 40",
+        "operations.AskShow.errors.Show.Unknown.http_status: expected 200 to 599, got 40",
+    ),
+    "clause that says nothing": (
+        'text = "Nobody started it."',
+        'text = " "',
+        "operations.AskShow.clauses.askshow.unknown.text: expected words, got ' '",
+    ),
+    "id that no pattern could name": (
+        'id = "askshow.unknown"',
+        'id = "AskShow [unknown]"',
+        "operations.AskShow.clauses.AskShow [unknown].id: expected small letters and digits",
+    ),
+    "id of a derived clause": (
+        'id = "askshow.unknown"',
+        'id = "askshow.app-id.required"',
+        "clauses: expected each name once, got 2 of 'askshow.app-id.required'",
+    ),
+    "layout without panes": (
+        "{ id = 3, panes = 2 }",
+        "{ id = 3, panes = 0 }",
+        "layouts.built_in.3: expected at least 1 pane, got 0",
+    ),
+    "layout that is not reserved": (
+        "{ id = 3, panes = 2 }",
+        "{ id = 30, panes = 2 }",
+        "layouts.built_in.30: expected an id that is reserved, up to 10, got 30",
+    ),
+    "no layouts to choose from": (
+        "built_in = [{ id = 1, panes = 1 }, { id = 3, panes = 2 }]",
+        "built_in = []",
+        "operations.StartMPUTask.parameters.LayoutIds.values_from: expected layouts that are built in, got none",
+    ),
+    "source that many cite": (
+        '[[sources]]\nid = "S3"',
+        '[[sources]]\nid = "S8"',
+        "sources: expected S3, which ",
+    ),
+    "plain that is too long": (
+        'maximum_characters = 5, source = "S1", level = "documented", text = "A parameter.", generate = {',
+        'maximum_characters = 5, source = "S1", level = "documented", text = "A parameter.", generate = { plain = "longer",',
+        "operations.BeginShow.parameters.Letters.generate.plain: expected a good value, got 'longer'",
+    ),
+    "plain list that is too long": (
+        'values_from = "layouts", items = {}, source = "S1", level = "documented", text = "A parameter."',
+        'values_from = "layouts", items = { maximum = 1 }, source = "S1", level = "documented", text = "A parameter.", generate = { plain = [1, 3] }',
+        "operations.StartMPUTask.parameters.LayoutIds.generate.plain: expected as many items as the list may have, got 2",
+    ),
     "plain of other characters": (
         'alphabet = "[B-Y中]", maximum_bytes = 4, source = "S1", level = "documented", text = "A parameter."',
         'alphabet = "[B-Y中]", maximum_bytes = 4, source = "S1", level = "documented", text = "A parameter.", generate = { plain = "a" }',
@@ -853,29 +1001,52 @@ def test_a_mistake_names_its_place(before: str, after: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+#: Mistakes of which only one line is said.
+SAID_ONCE = (
+    "row of another kind",
+    "status of HTTP",
+    "source",
+    "source that many cite",
+    "prefix of the first",
+)
+
+
+@pytest.mark.parametrize("name", SAID_ONCE)
+def test_a_mistake_is_said_once(name: str) -> None:
+    """What is wrong in itself is not said again by what names it, cites it or follows from it."""
+    before, after, said = MISTAKES[name]
+    with pytest.raises(ContractError) as caught:
+        parse(TEXT.replace(before, after, 1), file="2099-01")
+    head, *lines = str(caught.value).splitlines()
+    assert head == "2099-01: 1 thing is wrong"
+    assert [line for line in lines if said not in line] == []
+
+
 # ------------------------------------------------------------------------------- it is checked
 
 
-def client(
-    params: Mapping[str, Any],
-    *,
-    endpoint: str,
-    credentials: PlainCredentials,
-    timeout: float,
-    operation: str = "StartMPUTask",
-) -> str | dict[str, Any]:
-    """Our own client, held to the third edition."""
-    request = request_class(operation, THIRD).from_params(params, contract=THIRD)
-    key = Credentials(*credentials.values())
-    with Client(key, endpoint, timeout=timeout, contract=THIRD) as sender:
-        reply = sender.request(request)
-    status = reply.fields.get("Status")
-    if status is None:
-        return reply.request_id
-    return {"request_id": reply.request_id, "status": int(status)}
+def own_client(contract: Contract) -> Any:
+    """Return our own client, held to an edition."""
 
+    def client(
+        params: Mapping[str, Any],
+        *,
+        endpoint: str,
+        credentials: PlainCredentials,
+        timeout: float,
+        operation: str = "StartMPUTask",
+    ) -> str | dict[str, Any]:
+        request = request_class(operation, contract).from_params(params, contract=contract)
+        key = Credentials(*credentials.values())
+        with Client(key, endpoint, timeout=timeout, contract=contract) as sender:
+            reply = sender.request(request)
+        status = reply.fields.get("Status")
+        if status is None:
+            return reply.request_id
+        return {"request_id": reply.request_id, "status": int(status)}
 
-client.operations = OPERATIONS  # type: ignore[attr-defined]
+    client.operations = tuple(contract.operations)  # type: ignore[attr-defined]
+    return client
 
 
 def broken(run: Any) -> Mapping[str, Any]:
@@ -886,7 +1057,7 @@ def broken(run: Any) -> Mapping[str, Any]:
 def test_a_client_is_checked() -> None:
     """Our client breaks nothing of the third edition, in any of its operations."""
     chosen = Settings(phases=("documented",), operations=OPERATIONS)
-    bench = ClientBench(CallableTestee(client), chosen, THIRD)
+    bench = ClientBench(CallableTestee(own_client(THIRD)), chosen, THIRD)
     try:
         run = run_bench(bench, chosen)
     finally:
@@ -898,7 +1069,8 @@ def test_a_client_is_checked() -> None:
 def test_an_endpoint_is_checked() -> None:
     """Our endpoint breaks nothing of the third edition, in any of its operations."""
     endpoint = Endpoint(contract=THIRD, warn=lambda _: None)
-    chosen = Settings(phases=("documented",), operations=OPERATIONS)
+    phases: tuple[Phase, ...] = ("documented", "pairwise", "stateful")
+    chosen = Settings(phases=phases, operations=OPERATIONS, max_examples=20)
     with Server(endpoint.handle) as server:
         bench = EndpointBench(server.url, TEST_CREDENTIALS, chosen, THIRD)
         try:
@@ -907,3 +1079,153 @@ def test_an_endpoint_is_checked() -> None:
             bench.close()
         assert server.errors == []
     assert broken(run) == {}
+
+
+# ------------------------------------------------------------------------- and the smallest one
+
+#: A page with nothing of what the fixed cases of the editions that ship are made of: no panes, no
+#: layouts, no colours, no error but one; and an operation that only tells.
+SMALL = "".join(
+    (
+        HEAD.replace("2099-01", "2099-02"),
+        operation("StartMPUTask", "start").replace("startmputask.", "start."),
+        """
+[[operations.StartMPUTask.clauses]]
+id = "start.existed"
+subjects = ["client", "endpoint"]
+level = "documented"
+source = "S1"
+text = "A task that exists is not started again."
+parameter = "TaskId"
+rule = "exists"
+codes = ["There"]
+
+[operations.StartMPUTask.errors]
+source = "S1"
+level = "documented"
+rows = [{ code = "There", http_status = 200, message = "It is there.", meaning = "It is there." }]
+""",
+        operation("EndShow", "stop"),
+        silence("EndShow", "silence.stop-unknown-task", warns=True),
+        operation("ListShows", "none", SCALARS),
+        enumerations("ListShows").partition('[operations.ListShows.enums."Frame.Mood"]')[0],
+        """
+[operations.ListShows.enums."reply.Mood"]
+source = "S1"
+level = "documented"
+rows = [{ value = "glad" }, { value = "sad" }]
+""",
+        *(
+            f"""
+[[operations.ListShows.reply]]
+name = "{name}"
+kind = "{kind}"
+source = "S1"
+level = "documented"
+text = "It is told."
+{rest}
+"""
+            for name, kind, rest in (
+                ("Count", "long", ""),
+                ("Mean", "float", ""),
+                ("More", "boolean", ""),
+                ("Next", "string", ""),
+                ("Mood", "string", ""),
+                ("Shows", "string", 'item = "Show"'),
+                (
+                    "Page",
+                    "struct",
+                    'fields = [{ name = "Number", kind = "integer", source = "S1", level = "documented", text = "Which." }]',
+                ),
+            )
+        ),
+    )
+)
+SECOND = parse(SMALL, file="2099-02")
+NOTHING_TOLD = {
+    "Count": 0,
+    "Mean": 0.0,
+    "More": False,
+    "Next": "",
+    "Mood": "glad",
+    "Shows": {"Show": []},
+    "Page": {"Number": 0},
+}
+
+
+@pytest.mark.parametrize("subject", ["client", "endpoint"])
+def test_the_smallest_edition_is_checked(subject: str) -> None:
+    """Our own pair breaks nothing of an edition that has no panes, no layouts and one error."""
+    operations = tuple(SECOND.operations)
+    phases: tuple[Phase, ...] = ("documented", "pairwise", "stateful")
+    chosen = Settings(phases=phases, operations=operations, max_examples=8)
+    endpoint = Endpoint(contract=SECOND, warn=lambda _: None)
+    with Server(endpoint.handle) as server:
+        bench: ClientBench | EndpointBench
+        if subject == "client":
+            bench = ClientBench(CallableTestee(own_client(SECOND)), chosen, SECOND)
+        else:
+            bench = EndpointBench(server.url, TEST_CREDENTIALS, chosen, SECOND)
+        try:
+            run = run_bench(bench, chosen)
+        finally:
+            bench.close()
+    assert broken(run) == {}
+
+
+@pytest.mark.parametrize("reply_format", ["JSON", "XML"])
+def test_what_no_effect_tells_is_told_empty(reply_format: Literal["JSON", "XML"]) -> None:
+    """An operation that only tells answers each field that its page lists, with nothing in it."""
+    endpoint = Endpoint(contract=SECOND, warn=lambda _: None)
+    now = endpoint.now
+    client = Client(
+        endpoint.credentials, contract=SECOND, reply_format=reply_format, now=lambda: now
+    )
+    asked = [("AppId", "app1"), ("TaskId", "task1")]
+    reply = endpoint.handle(client.prepare("ListShows", asked))
+    fields = wire.decode_reply(reply.body, action="ListShows")
+    told = {name: value for name, value in fields.items() if name != "RequestId"}
+    if reply_format == "JSON":
+        assert told == NOTHING_TOLD
+    else:
+        assert told.keys() == NOTHING_TOLD.keys()
+        assert (told["Count"], told["More"], told["Mood"]) == ("0", "false", "glad")
+
+
+def test_only_an_operation_that_is_known_is_checked() -> None:
+    """An endpoint is held to what only tells, since it tells every field of that reply."""
+    endpoint = Endpoint(contract=SECOND, warn=lambda _: None)
+    with Server(endpoint.handle) as server:
+        bench = EndpointBench(server.url, TEST_CREDENTIALS, Settings(), SECOND)
+        try:
+            assert "ListShows" in bench.operations
+        finally:
+            bench.close()
+
+
+#: Limits of an edition that ships, and others in their place.
+LIMITS = {
+    "colours": ("maximum = 16777215\ndefault = 0", "maximum = 65535\ndefault = 0"),
+    "panes": (
+        'name = "UserPanes"\nkind = "struct"\nrequired = false\nitems = { starts = [1], maximum = 16',
+        'name = "UserPanes"\nkind = "struct"\nrequired = false\nitems = { starts = [1], maximum = 4',
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), LIMITS.values(), ids=LIMITS)
+def test_fixed_cases_go_by_the_limits_of_the_edition(before: str, after: str) -> None:
+    """With another limit in its page, the valid cases of an edition keep every rule all the same."""
+    files = sorted((CONTRACT / "2021-03").glob("*.toml"), key=lambda f: f.name != "edition.toml")
+    text = "\n".join(file.read_text("utf-8") for file in files)
+    start = text.index("[operations.StartMPUTask]")
+    assert before in text[start:]
+    other = parse(text[:start] + text[start:].replace(before, after, 1), file="2021-04")
+    made = [(name, params) for name, _, params in cases.valid(other)]
+    made += [(name, params) for name, params, _ in cases.pairwise(other)]
+    wrong = [
+        (name, [str(problem) for problem in problems])
+        for name, params in made
+        if (problems := judge(cases.to_pairs(params, other), other).problems)
+    ]
+    assert wrong == []

@@ -7,6 +7,7 @@ Parameters are in the documented names' own form, as the line protocol has them:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from allpairspy import AllPairs  # type: ignore[import-untyped]
@@ -18,6 +19,7 @@ from pytest_rtcmpu.strategies import defects
 from pytest_rtcmpu.strategies.mending import mend
 from pytest_rtcmpu.strategies.plain import (
     from_task,
+    has_panes,
     items,
     keeps,
     pane,
@@ -39,11 +41,14 @@ __all__ = [
     "ODD_TEXTS",
     "breaches",
     "from_task",
+    "odd",
+    "of_started",
     "pairwise",
     "pane",
     "panes",
     "plain",
     "to_pairs",
+    "two_panes",
     "valid",
 ]
 
@@ -64,7 +69,7 @@ def long_text(length: int, p: Parameter | None = None) -> str:
 def _colours(contract: Contract) -> dict[str, int]:
     p = contract.parameter("BackgroundColor")
     low, high = int(p.minimum or 0), int(p.maximum or 0)
-    return {
+    colours = {
         "lowest": low,
         "red": low + 255,
         "green": 255 << 8,
@@ -73,6 +78,7 @@ def _colours(contract: Contract) -> dict[str, int]:
         "odd": 1 << 20 | 7,
         "highest": high,
     }
+    return {name: colour for name, colour in colours.items() if p.allows(colour)}
 
 
 def _layouts(contract: Contract) -> dict[str, list[int]]:
@@ -97,16 +103,52 @@ def _layouts(contract: Contract) -> dict[str, list[int]]:
 
 def _pane_lists(contract: Contract) -> dict[str, list[dict[str, Any]]]:
     p = contract.parameter("UserPanes.PaneId")
-    low, high = int(p.minimum or 0), int(p.maximum or 0)
+    listed = contract.parameter(_PANES)
+    low = int(p.minimum or 0)
+    high = low + most_items(listed) - 1 if p.maximum is None else int(p.maximum)
+    documented = listed.items.maximum if listed.items else None
+    most = min(high - low + 1, documented or high - low + 1)
     return {
         "none": [],
         "first": [pane(contract, low)],
         "last": [pane(contract, high, source=1)],
-        "two": panes(contract, 2),
-        "ten": panes(contract, min(10, high - low + 1)),
-        "all": panes(contract, high - low + 1),
+        "two": panes(contract, min(2, most)),
+        "ten": panes(contract, min(10, most)),
+        "all": panes(contract, most),
         "odd user": [pane(contract, low, f"u {ODD_CHARACTERS}中😀")],
     }
+
+
+def two_panes(contract: Contract) -> dict[str, Any]:
+    """Return plain parameters with two panes in them, where there are panes."""
+    return plain(contract, **({_PANES: panes(contract, 2)} if has_panes(contract) else {}))
+
+
+def odd(contract: Contract, text: str) -> dict[str, Any]:
+    """Return plain parameters with a text in the first parameter that takes any text.
+
+    A pane's user where there are panes; nothing but plain ones where no parameter does.
+    """
+    if has_panes(contract):
+        first = int(contract.parameter("UserPanes.PaneId").minimum or 0)
+        return plain(contract, **{_PANES: [pane(contract, first, text)]})
+    free = (p for p in contract.parameters if _takes_any_text(p) and keeps(p, text))
+    return plain(contract, **{p.name: text for p in list(free)[:1]})
+
+
+def _takes_any_text(p: Parameter) -> bool:
+    return "odd" in p.generate and p.kind == "string" and p.items is None and not p.values
+
+
+def of_started(contract: Contract, view: Contract) -> dict[str, Any]:
+    """Return plain parameters of an operation, about the task that a plain start is about.
+
+    Args:
+        contract: StartMPUTask in view.
+        view: the operation in view. What is plain there may be another application.
+    """
+    named = {name: value for name, value in plain(contract).items() if name in ("AppId", "TaskId")}
+    return {name: named.get(name, value) for name, value in plain(view).items()}
 
 
 def valid(contract: Contract) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -116,8 +158,8 @@ def valid(contract: Contract) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for name, p in named(contract.parameters):
         for shown, about, value in _values(contract, p, accepted):
             yield shown, about, _with(contract, name, value)
-    if contract.has(_PANES):
-        twice = [pane(contract, i, "user", i) for i in range(2)]
+    if has_panes(contract):
+        twice = [{**each, "UserId": "user"} for each in panes(contract, 2)]
         about = contract.rule(_PANES, "complete").id
         yield "one user in two panes", about, _with(contract, _PANES, twice)
 
@@ -186,7 +228,7 @@ def _scalars(contract: Contract, p: Parameter) -> Iterator[tuple[str, Any]]:
         yield from (("enum", row.value) for row in p.values)
     elif p.values_from is not None:
         yield from (("known", layout) for layout in contract.layouts)
-    elif p.path == "BackgroundColor":
+    elif p.path == "BackgroundColor" and p.is_integer:
         yield from (("range", colour) for colour in _colours(contract).values())
     elif p.is_integer:
         low, high = p.limits
@@ -202,7 +244,9 @@ def _scalars(contract: Contract, p: Parameter) -> Iterator[tuple[str, Any]]:
             yield from ((rule, n) for n in dict.fromkeys((*ends, 0, 1, 2**31)) if p.allows(n))
     elif p.kind == "float":
         low, high = p.limits
-        numbers = dict.fromkeys(n for n in (low, high, 0.0, 0.5, 0.25, 1.0) if n is not None)
+        inside = (None if low is None else low + 0.5, None if high is None else high - 0.5)
+        likely = (low, high, 0.0, 0.5, 0.25, 1.0, *inside)
+        numbers = dict.fromkeys(n for n in likely if n is not None)
         rule = "number" if (low, high) == (None, None) else "range"
         yield from ((rule, float(n)) for n in numbers if p.allows(n))
     elif p.kind == "boolean":
@@ -213,10 +257,10 @@ def _scalars(contract: Contract, p: Parameter) -> Iterator[tuple[str, Any]]:
 
 def _list_values(contract: Contract, p: Parameter, called: str) -> Iterator[tuple[str, str, Any]]:
     about = contract.rule(p.path, "complete").id
-    if p.path == "LayoutIds":
+    if p.path == "LayoutIds" and p.values_from is not None:
         for name, ids in _layouts(contract).items():
             yield f"{called} {name}", about, ids
-    elif p.path == _PANES:
+    elif p.path == _PANES and has_panes(contract):
         optional = "user-panes.optional"
         has_optional = any(c.id == optional for c in contract.clauses)
         for name, panes_ in _pane_lists(contract).items():
@@ -230,7 +274,10 @@ def _list_values(contract: Contract, p: Parameter, called: str) -> Iterator[tupl
         if p.kind == "struct" and most > 1:
             # What relations are about is in no item by itself: a major pane, and one that is none.
             scalars = [f for f in p.fields if f.items is None and f.kind != "struct"]
-            full = [{f.name: plain_item(contract, f, at) for f in scalars} for at in range(2)]
+            full = [
+                plain_item(contract, p, at) | {f.name: plain_item(contract, f, at) for f in scalars}
+                for at in range(2)
+            ]
             yield f"{called}, every field", about, _going_together(contract, p.path, full)
 
 
@@ -245,23 +292,35 @@ def _going_together(contract: Contract, path: str, value: Any) -> Any:
 def pairwise(contract: Contract, **factors: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:  # fmt: skip  # noqa: E501
     """Yield (name, parameters, further factors' values): every pair of classes appears.
 
-    Classes: each TaskProfile × each MediaEncode × colour × layouts × panes × further factors.
+    Classes: each TaskProfile × each MediaEncode × colour × layouts × panes × further factors, of
+    these what an edition has.
     """
-    classes: dict[str, Mapping[str, Any]] = {
-        "TaskProfile": {str(r.value): r.value for r in contract.parameter("TaskProfile").values},
-        "MediaEncode": {str(r.value): r.value for r in contract.parameter("MediaEncode").values},
-        "BackgroundColor": _colours(contract),
-        "LayoutIds": _layouts(contract),
-        _PANES: _pane_lists(contract),
-    }
+    classes = _classes(contract)
     columns = [[*each] for each in classes.values()] + [[*each] for each in factors.values()]
     names = [*classes, *factors]
-    for values in AllPairs(columns):
+    # Of a single column there are no pairs.
+    alone = ([each] for each in chain.from_iterable(columns))
+    for values in AllPairs(columns) if len(columns) > 1 else alone:
         row = dict(zip(names, values, strict=True))
         given = {name: known[row[name]] for name, known in classes.items()}
         params = mend(contract, plain(contract, **given))
         name = " × ".join(map(str, row.values()))
         yield name, params, {factor: row[factor] for factor in factors}
+
+
+def _classes(contract: Contract) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    known = contract.parameters_by_wire_name
+    for name in ("TaskProfile", "MediaEncode"):
+        if name in known and known[name].values:
+            found[name] = {str(row.value): row.value for row in known[name].values}
+    if "BackgroundColor" in known and known["BackgroundColor"].is_integer:
+        found["BackgroundColor"] = _colours(contract)
+    if "LayoutIds" in known and known["LayoutIds"].values_from is not None:
+        found["LayoutIds"] = _layouts(contract)
+    if has_panes(contract):
+        found[_PANES] = _pane_lists(contract)
+    return found
 
 
 def breaches(contract: Contract) -> Iterator[tuple[str, str, Pairs]]:

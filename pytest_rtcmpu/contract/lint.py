@@ -20,6 +20,7 @@ from pytest_rtcmpu.contract.types import (
     Parameter,
     Relation,
     ReplyField,
+    Silence,
     named,
     rules_of,
 )
@@ -55,6 +56,11 @@ class File:
         """Return an operation's table."""
         return table(table(self.data.get("operations")).get(name))
 
+    def written(self, operation: Operation) -> tuple[Clause, ...]:
+        """The clauses of an operation that are written, of those that could be read."""
+        ids = names(self.operation(operation.name).get("clauses"))
+        return tuple(each for each in operation.clauses if each.id in ids)
+
     @property
     def clauses(self) -> list[Mapping[str, Any]]:
         """The written clauses, the shared ones and every operation's."""
@@ -74,9 +80,10 @@ class File:
         """Every Code, and every one that a parameter's name would make."""
         found = {row.code for row in self.contract.tables}
         wire_names = [*self.envelope]
-        for operation in self.contract.operations.values():
-            found |= {row.code for row in operation.errors}
+        for each in table(self.data.get("errors")).values():
+            found |= set(_codes_of(each))
         for each in table(self.data.get("operations")).values():
+            found |= set(_codes_of(table(each).get("errors")))
             for row in rows(table(each).get("parameters")):
                 aliases = row.get("aliases")
                 wire_names += map(
@@ -112,6 +119,15 @@ def _paths(record: object, prefix: str = "") -> Iterator[str]:
         yield from _paths(row.get("fields"), f"{name}.")
 
 
+def _codes_of(errors: object) -> Iterator[str]:
+    """The Codes of an error table, as they stand there."""
+    yield from names(table(errors).get("rows"), "code")
+    compact = table(errors).get("compact")
+    for row in compact if isinstance(compact, list) else []:
+        if isinstance(row, list) and len(row) > 2:
+            yield str(row[2])
+
+
 def mismatches(file: File) -> Iterator[Mismatch]:
     """Yield everything that an edition's entries say of each other and that is not so."""
     for check in _CHECKS:
@@ -139,12 +155,14 @@ def _entries(file: File) -> Iterator[tuple[str, Any]]:
     yield from {f"errors.{row.table}.{row.family}": row for row in contract.tables}.items()
     for operation in contract.operations.values():
         place = f"operations.{operation.name}"
-        yield place, operation
+        if file.operation(operation.name).get("source"):
+            yield place, operation
         for name, p in named(operation.parameters):
             yield f"{place}.parameters.{name}", p
         for name, each in _named_reply(operation.reply):
             yield f"{place}.reply.{name}", each
-        yield from ((f"{place}.clauses.{each.id}", each) for each in operation.clauses)
+        # What is derived has the source and the level of what it is derived from.
+        yield from ((f"{place}.clauses.{each.id}", each) for each in file.written(operation))
         yield from ((f"{place}.silences.{each.id}", each) for each in operation.silences)
         for name, enum in file.enums.get(operation.name, {}).items():
             yield f"{place}.enums.{name}", enum
@@ -162,10 +180,32 @@ def _named_reply(
 def _sources(file: File) -> Iterator[Mismatch]:
     """``S2 111549, 111551``: a source and where in it; ``contract`` where it decides itself."""
     known = [*names(file.data.get("sources")), "contract"]
+    unknown: dict[str, dict[str, str]] = {}
     for path, entry in _entries(file):
         for cited in entry.source.split(", "):
-            if not re.fullmatch(r"[0-9]{6}", cited):  # a further document of the source before
-                yield from _unknown(f"{path}.source", "a source", cited.partition(" ")[0], known)
+            source = cited.partition(" ")[0]
+            # Six digits are a further document of the source before.
+            if source not in known and not re.fullmatch(r"[0-9]{6}", cited):
+                unknown.setdefault(source, {}).setdefault(_among(path), path)
+    for source, paths in unknown.items():
+        if len(paths) > _TOO_OFTEN:
+            first = next(iter(paths))
+            expected = f"{source}, which {len(paths)} entries cite, such as {first}"
+            yield Mismatch(path="sources", expected=expected, got="nothing")
+            continue
+        for path in paths.values():
+            yield from _unknown(f"{path}.source", "a source", source, known)
+
+
+def _among(path: str) -> str:
+    """What cites a source: an entry, or the table of an error row, whose source it has."""
+    if path.startswith("errors."):
+        return ".".join(path.split(".")[:2])
+    return path.partition(".errors.")[0]
+
+
+#: What so many entries cite is no slip in each of them: the source is missing.
+_TOO_OFTEN = 5
 
 
 def _levels(file: File) -> Iterator[Mismatch]:
@@ -175,12 +215,26 @@ def _levels(file: File) -> Iterator[Mismatch]:
             yield from _unknown(f"{path}.level", "a level", entry.level, known)
 
 
+def _words(file: File) -> Iterator[Mismatch]:
+    """What is shown says something, and what is named can be named on a command line."""
+    for path, entry in _entries(file):
+        if not getattr(entry, "text", "text").strip():
+            yield Mismatch(path=f"{path}.text", expected="words", got=show(entry.text))
+        if isinstance(entry, Clause | Silence) and not _ID.fullmatch(entry.id):
+            expected = "small letters and digits, with dots and hyphens between"
+            yield Mismatch(path=f"{path}.id", expected=expected, got=show(entry.id))
+
+
+#: Known-failures files name clauses by patterns, a line each.
+_ID = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
+
+
 def _once(file: File) -> Iterator[Mismatch]:
     data = file.data
     layouts = rows(table(data.get("layouts")).get("built_in"))
     listed: list[tuple[str, list[str]]] = [
         *((section, names(data.get(section))) for section in ("sources", "levels", "silences")),
-        ("clauses", names(file.clauses)),
+        ("clauses", [*names(file.clauses), *_derived_ids(file)]),
         ("common_parameters", names(data.get("common_parameters"), "name")),
         ("layouts", [str(row.get("id")) for row in layouts]),
     ]
@@ -210,6 +264,18 @@ def _once(file: File) -> Iterator[Mismatch]:
         for name in dict.fromkeys(name for name in found if found.count(name) > 1):
             got = f"{found.count(name)} of {show(name)}"
             yield Mismatch(path=path, expected="each name once", got=got)
+
+
+def _derived_ids(file: File) -> Iterator[str]:
+    """The ids of derived clauses, of operations whose written ones could all be read."""
+    prefixes = [each.prefix for each in file.contract.operations.values()]
+    for operation in file.contract.operations.values():
+        if prefixes.count(operation.prefix) > 1:
+            continue  # said of the prefix
+        written = names(file.operation(operation.name).get("clauses"))
+        ids = [clause.id for clause in operation.clauses]
+        if ids[: len(written)] == written:
+            yield from ids[len(written) :]
 
 
 #: What belongs to which kinds: a key that another kind has would be read and mean nothing.
@@ -258,7 +324,7 @@ def _kind(path: str, p: Parameter) -> Iterator[Mismatch]:
     if p.is_integer:
         for key in ("minimum", "maximum"):
             value = getattr(p, key)
-            if value is not None and value != int(value):
+            if value is not None and not float(value).is_integer():
                 yield Mismatch(path=f"{path}.{key}", expected="an integer", got=show(value))
     if p.minimum is not None and p.maximum is not None and p.minimum > p.maximum:
         expected = f"at least the minimum {p.minimum}"
@@ -486,6 +552,7 @@ def _sense(file: File) -> Iterator[Mismatch]:
 _CHECKS: tuple[Callable[[File], Iterable[Mismatch]], ...] = (
     _sources,
     _levels,
+    _words,
     _once,
     _kinds,
     _rules,

@@ -79,14 +79,39 @@ def in_force(contract: Contract | None) -> Contract:
 def _load(edition: str) -> Contract:
     if edition not in editions():
         there = f"the package holds {', '.join(editions())}"
+        if edition in (each.name for each in resources.files(__package__).iterdir()):
+            there = f"its folder has no {_EDITION}"
         raise ContractError(f"{unknown('edition', edition, editions())}; {there}")
     folder = resources.files(__package__).joinpath(edition)
     data: Mapping[str, Any] = {}
+    misplaced: list[Mismatch] = []
     for file in sorted(folder.iterdir(), key=lambda file: (file.name != _EDITION, file.name)):
         if file.name.endswith(".toml"):
             part = _toml(file.read_text("utf-8"), f"{edition}/{file.name}")
+            misplaced += _misplaced(part, file.name, edition)
             data = _merged(data, part)
-    return _contract(_merged(_shared(), data), edition)
+    return _contract(_merged(_shared(), data), edition, misplaced)
+
+
+def _misplaced(part: Mapping[str, Any], file: str, edition: str) -> Iterator[Mismatch]:
+    """What a file of an edition holds that is another's, and what it lacks of its own."""
+    tables = part.get("operations", {})
+    there = list(tables) if isinstance(tables, dict) else []
+    if file == _EDITION:
+        named = part.get("edition", edition)
+        if named != edition:
+            expected = f"edition = {edition!r}, as its folder"
+            yield Mismatch(path=file, expected=expected, got=show(named))
+        for name in there:
+            expected = f"[operations.{name}] in {name}.toml"
+            yield Mismatch(path=file, expected=expected, got="it here")
+        return
+    operation = file.removesuffix(".toml")
+    others = [f"[operations.{name}]" for name in there if name != operation]
+    others += [f"[{section}]" for section in part if section != "operations"]
+    if others or not there:
+        expected = f"[operations.{operation}], as its name, and nothing else"
+        yield Mismatch(path=file, expected=expected, got=", ".join(others) or "nothing")
 
 
 def parse(text: str, *, file: str = "contract", shared: str | None = None) -> Contract:
@@ -131,13 +156,14 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return found
 
 
-def _contract(data: Mapping[str, Any], file: str) -> Contract:
+def _contract(data: Mapping[str, Any], file: str, misplaced: Iterable[Mismatch] = ()) -> Contract:
     reading = _Reading(data)
     contract = reading.contract()
-    if reading.wrong:
-        count = len(reading.wrong)
+    wrong = [*misplaced, *reading.wrong]
+    if wrong:
+        count = len(wrong)
         head = f"{file}: {count} thing{'s are' if count > 1 else ' is'} wrong"
-        raise ContractError("\n  ".join((head, *map(str, reading.wrong))))
+        raise ContractError("\n  ".join((head, *map(str, wrong))))
     return contract
 
 
@@ -237,7 +263,7 @@ class _Generate:
     go that have no documented end.
     """
 
-    plain: str | int | bool | tuple[int, ...] | None = None
+    plain: str | int | float | bool | tuple[int, ...] | None = None
     pattern: str | None = None
     max: int | None = None
     odd: bool | None = None
@@ -481,7 +507,7 @@ def _placed(p: Parameter, enums: Mapping[str, EnumTable], prefix: str = "") -> P
     limits: dict[str, Any] = {}
     if p.kind in ("integer", "long"):
         given = {"minimum": p.minimum, "maximum": p.maximum}
-        limits = {n: int(v) for n, v in given.items() if v is not None and v == int(v)}
+        limits = {n: int(v) for n, v in given.items() if v is not None and v.is_integer()}
     values = _values(enums.get(path))
     return replace(p, path=path, fields=fields, values=values, **limits)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_rtcmpu.contract.derived import kebab
 from pytest_rtcmpu.contract.types import (
     Condition,
     Contract,
@@ -14,6 +16,7 @@ from pytest_rtcmpu.contract.types import (
     Parameter,
     Quantity,
     Relation,
+    ReplyField,
     named,
 )
 from pytest_rtcmpu.values.records import Mismatch, show
@@ -34,17 +37,78 @@ def mismatches(contract: Contract, written: Mapping[str, Written]) -> Iterator[M
         written: the operations' tables as they stand in the document.
     """
     prefixes = [each.prefix for each in contract.operations.values()]
+    yield from _layouts(contract)
+    yield from _starts(contract)
     for operation in contract.operations.values():
         place = f"operations.{operation.name}"
-        if prefixes.count(operation.prefix) > 1:
-            expected = "a prefix of its own"
+        is_open = operation.prefix and not operation.prefix.endswith(".")
+        is_taken = prefixes.count(operation.prefix) > 1 and operation.name != contract.action
+        if is_open or is_taken:
+            expected = "a prefix of its own, with a dot at its end"
             yield Mismatch(path=f"{place}.prefix", expected=expected, got=show(operation.prefix))
         for name, p in named(operation.parameters):
             yield from _parameter(f"{place}.parameters.{name}", p)
+            if p.values_from is not None and not contract.layouts:
+                path = f"{place}.parameters.{name}.values_from"
+                yield Mismatch(path=path, expected="layouts that are built in", got="none")
+        yield from _names(place, operation, contract)
+        for each in operation.reply:
+            yield from _told(f"{place}.reply.{each.name}", each)
+        for row in operation.errors:
+            if not 200 <= row.http_status <= 599:
+                path = f"{place}.errors.{row.code}.http_status"
+                yield Mismatch(path=path, expected="200 to 599", got=show(row.http_status))
         parameters = dict(named(operation.parameters))
         for relation in operation.relations:
             yield from _relation(f"{place}.relations.{relation.id}", relation, parameters)
         yield from _effect(place, operation, written.get(operation.name, {}))
+
+
+def _layouts(contract: Contract) -> Iterator[Mismatch]:
+    for layout_id, panes in contract.layouts.items():
+        path = f"layouts.built_in.{layout_id}"
+        if panes < 1:
+            yield Mismatch(path=path, expected="at least 1 pane", got=show(panes))
+        if layout_id > contract.reserved_layouts_up_to:
+            expected = f"an id that is reserved, up to {contract.reserved_layouts_up_to}"
+            yield Mismatch(path=path, expected=expected, got=show(layout_id))
+
+
+def _starts(contract: Contract) -> Iterator[Mismatch]:
+    """That the operation which all the others are about starts a task."""
+    first = contract.operations.get(contract.action)
+    if first is not None and first.effect != "start":
+        path = f"operations.{contract.action}.effect"
+        yield Mismatch(path=path, expected="start, as service.action", got=show(first.effect))
+
+
+def _told(path: str, each: ReplyField) -> Iterator[Mismatch]:
+    """What a reply's field must have, and must not."""
+    if (each.kind == "struct") != bool(each.fields):
+        expected = "fields of a struct" if each.kind == "struct" else f"none of a {each.kind}"
+        got = show([part.name for part in each.fields]) if each.fields else "nothing"
+        yield Mismatch(path=f"{path}.fields", expected=expected, got=got)
+    for part in each.fields:
+        yield from _told(f"{path}.{part.name}", part)
+
+
+def _names(place: str, operation: Operation, contract: Contract) -> Iterator[Mismatch]:
+    """That parameters can be told apart: from the envelope's, and by their Python names."""
+    common = {each.name for each in contract.common_parameters}
+    for p in operation.parameters:
+        if p.name in common:
+            path = f"{place}.parameters.{p.name}.name"
+            expected = "a name that no common parameter has"
+            yield Mismatch(path=path, expected=expected, got=show(p.name))
+    levels = {f"{place}.parameters": operation.parameters}
+    levels |= {f"{place}.parameters.{n}.fields": p.fields for n, p in named(operation.parameters)}
+    for path, parameters in levels.items():
+        known: dict[str, str] = {}
+        for p in parameters:
+            other = known.setdefault(kebab(p.name).replace("_", "-"), p.name)
+            if other != p.name:
+                expected = f"a name that differs from {other} in more than letter case and _"
+                yield Mismatch(path=path, expected=expected, got=show(p.name))
 
 
 # ---------------------------------------------------------------------------------- parameters
@@ -54,6 +118,9 @@ def _parameter(path: str, p: Parameter) -> Iterator[Mismatch]:
     if not _NAME.fullmatch(p.name):
         expected = "a letter, then letters, digits and _"
         yield Mismatch(path=f"{path}.name", expected=expected, got=show(p.name))
+    for key, number in (("minimum", p.minimum), ("maximum", p.maximum)):
+        if number is not None and not math.isfinite(number):
+            yield Mismatch(path=f"{path}.{key}", expected="a finite number", got=show(number))
     least: list[tuple[str, int | None, int]] = [
         ("maximum_bytes", p.maximum_bytes, 1),
         ("maximum_characters", p.maximum_characters, 1),
@@ -74,6 +141,12 @@ def _parameter(path: str, p: Parameter) -> Iterator[Mismatch]:
         yield Mismatch(path=f"{path}.rest_seconds", expected=expected, got=got)
     yield from _some_value(path, p)
     given = p.generate.get("plain")
+    if p.items is not None and isinstance(given, list | tuple) and given:
+        fewest, most = p.items.minimum or 0, p.items.maximum
+        if len(given) < fewest or (most is not None and len(given) > most):
+            path_of_plain = f"{path}.generate.plain"
+            expected = "as many items as the list may have"
+            yield Mismatch(path=path_of_plain, expected=expected, got=show(len(given)))
     for key, value in (("default", p.default), ("generate.plain", given)):
         for each in value if isinstance(value, list | tuple) and p.items else [value]:
             if each is not None and not _may_be(p, each):
@@ -93,7 +166,9 @@ def _some_value(path: str, p: Parameter) -> Iterator[Mismatch]:
             matches = re.compile(p.alphabet).fullmatch
         except re.error:  # said already
             return
-        if not any(matches(chr(code)) for code in range(0x21, 0xD800)):
+        known = [chr(code) for code in range(0x21, 0xD800) if matches(chr(code))]
+        # A class is of one character: not of none, nor of two.
+        if not known or matches("") or matches(known[0] * 2):
             expected = "a class of characters such as [a-z]"
             yield Mismatch(path=f"{path}.alphabet", expected=expected, got=show(p.alphabet))
 
@@ -115,7 +190,8 @@ def _may_be(p: Parameter, value: object) -> bool:
         is_of = p.alphabet is None or re.fullmatch(f"(?:{p.alphabet})*", value) is not None
     except re.error:  # said already
         return True
-    return is_of and len(value.encode()) <= (p.maximum_bytes or len(value.encode()))
+    is_short = len(value.encode()) <= (p.maximum_bytes or len(value.encode()))
+    return is_of and is_short and len(value) <= (p.maximum_characters or len(value))
 
 
 # ----------------------------------------------------------------------------------- relations
@@ -150,6 +226,9 @@ def _relation(
         if p is not None:
             for text in listed:
                 yield from _text(f"{path}.{key}", p, text)
+    if relation.left == relation.right:
+        expected = "another value than on the left"
+        yield Mismatch(path=f"{path}.right", expected=expected, got=show(relation.left.path))
     left, right = (_sort_of(each, parameters) for each in (relation.left, relation.right))
     if relation.sort == "not-above":
         for side, sort in (("left", left), ("right", right)):
@@ -202,12 +281,14 @@ class _Needs:
         silence: the one that it notes.
         exists: whether a clause says what answers of a task that is there, or is not.
         statuses: whether its reply tells a status.
+        lists: whether its reply begins with a list.
     """
 
     parameters: tuple[str, ...] = ()
     silence: str = ""
     exists: bool = False
     statuses: bool = False
+    lists: bool = False
 
 
 _TASK = ("AppId", "TaskId")
@@ -216,6 +297,7 @@ _NEEDS: Mapping[str, _Needs] = {
     "stop": _Needs(parameters=_TASK, silence="silence.stop-unknown-task"),
     "status": _Needs(parameters=_TASK, exists=True, statuses=True),
     "update": _Needs(parameters=_TASK, silence="silence.update-task-not-running"),
+    "list-layouts": _Needs(lists=True),
     "modify-layout": _Needs(parameters=("LayoutId",), silence="silence.modify-unknown-layout"),
     "delete-layout": _Needs(parameters=("LayoutId",), silence="silence.delete-unknown-layout"),
 }
@@ -237,6 +319,16 @@ def _effect(place: str, operation: Operation, written: Written) -> Iterator[Mism
             expected = f"{name}, which the effect {operation.effect} works with"
             path = f"{place}.{section}"
             yield Mismatch(path=path, expected=expected, got="nothing", hint=near(name, there))
+    first = {p.name: p for p in reversed(operation.parameters)}
+    for p in first.values():
+        if p.name in needs.parameters and (not p.required or p.items or p.kind == "struct"):
+            expected = f"a required single value, which the effect {operation.effect} works with"
+            got = "a list or a struct" if p.required else "an optional one"
+            yield Mismatch(path=f"{place}.parameters.{p.name}", expected=expected, got=got)
+    is_read = bool(operation.reply) or "reply" not in written
+    if needs.lists and is_read and not (operation.reply and operation.reply[0].item):
+        expected = f"a list first, which the effect {operation.effect} tells"
+        yield Mismatch(path=f"{place}.reply", expected=expected, got="nothing")
     rules = {(c.parameter, c.rule) for c in operation.clauses}
     if needs.exists and ("TaskId", "exists") not in rules:
         expected = "a clause with parameter 'TaskId' and rule 'exists'"

@@ -212,7 +212,7 @@ class Parameter:
     alphabet: str | None = None
     maximum_bytes: int | None = None
     maximum_characters: int | None = None
-    default: int | str | bool | None = None
+    default: int | float | str | bool | None = None
     schemes: tuple[str, ...] = ()
     silent_schemes: Mapping[str, str] = field(default_factory=dict)
     values: tuple[EnumValue, ...] = ()
@@ -262,7 +262,7 @@ def rules_of(p: Parameter) -> tuple[str, ...]:
     said = (
         ("required", p.required),
         ("base", p.items is not None),
-        ("gaps", p.items is not None and not p.items.gaps),
+        ("gaps", p.items is not None and not p.items.gaps and p.items.maximum != 1),
         ("items", p.items is not None and (p.items.minimum, p.items.maximum) != (None, None)),
         *((rule, not (listed and rule == "range")) for rule in RULES_OF_KIND[p.kind]),
         ("enum", bool(p.values)),

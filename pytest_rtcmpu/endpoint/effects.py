@@ -7,7 +7,7 @@ it and returns the fields of the reply, beside RequestId.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -301,6 +301,26 @@ def _as_told(reply: Sequence[ReplyField], values: Mapping[str, Any]) -> dict[str
             value = [_as_told(each.fields, item) for item in value]
         found[each.name] = {each.item: value} if each.item else value
     return found
+
+
+def emptiest(reply: Iterable[ReplyField]) -> dict[str, Any]:
+    """Return a reply's fields with nothing in them: what counts where no effect tells a field.
+
+    A list without items, a number 0, a text without characters, false; of an enumeration the first.
+    """
+    return {each.name: _nothing_of(each) for each in reply}
+
+
+#: What a field of a kind is where nothing is told of it.
+_NOTHING: Mapping[str, Any] = {"boolean": False, "float": 0.0, "integer": 0, "long": 0}
+
+
+def _nothing_of(each: ReplyField) -> Any:
+    if each.item is not None:
+        return {each.item: []}
+    if each.fields:
+        return emptiest(each.fields)
+    return each.values[0].value if each.values else _NOTHING.get(each.kind, "")
 
 
 EFFECTS: Mapping[str, EffectOf] = {

@@ -15,7 +15,7 @@ from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.contract import Clause, Contract, ErrorRow, SignatureKind
 from pytest_rtcmpu.endpoint.controls import Controls
-from pytest_rtcmpu.endpoint.effects import EFFECTS, Fields
+from pytest_rtcmpu.endpoint.effects import EFFECTS, Fields, emptiest
 from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal, open_exchange
 from pytest_rtcmpu.endpoint.handling import (
     ENVELOPE_STEPS,
@@ -136,7 +136,9 @@ class Endpoint(Controls):
             for step in STEPS if handled else STATELESS_STEPS:
                 step(state, exchange)
             if handled:
-                fields = EFFECTS[exchange.contract.in_view.effect].apply(state, exchange)
+                operation = exchange.contract.in_view
+                told = EFFECTS[operation.effect].apply(state, exchange)
+                fields = {**emptiest(operation.reply), **told} if operation.reply else told
         except Refusal as refusal:
             row = exchange.contract.error(refusal.code)
             clause, appended = refusal.clause, refusal.appended

@@ -18,8 +18,9 @@ from itertools import product
 from hypothesis import strategies as st
 
 from pytest_rtcmpu.contract import Clause, Contract, Parameter
-from pytest_rtcmpu.rules import Pairs, wire_text
+from pytest_rtcmpu.rules import Pairs, judge, wire_text
 from pytest_rtcmpu.strategies.plain import (
+    in_struct,
     items,
     plain,
     plain_item,
@@ -33,6 +34,7 @@ from pytest_rtcmpu.strategies.values import (
     HOSTS,
     ODD_ASCII,
     TWO_DIGITS,
+    most_items,
     plain_alphabet,
     value_strategy,
 )
@@ -429,24 +431,71 @@ _Examples = Iterator[tuple[str, Pairs]]
 
 
 def _left_out_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
-    top, _, _ = name.rpartition(".")
+    pairs = _in_company(contract, p, name) if "." in name else _given(contract, p)
+    spots = _spots(pairs, name)
     if p.items is not None or p.kind == "struct":
-        whole = to_pairs(with_path(contract, name, plain_value(contract, p)), contract)
-        spots = _spots(whole, name)
-        yield f"no {name}", [pair for i, pair in enumerate(whole) if i not in spots]
+        without = [pair for i, pair in enumerate(pairs) if i not in spots]
+        if not _gone(pairs, without, name):
+            yield f"no {name}", without
         return
-    pairs = to_pairs(plain(contract), contract)
-    if top:
-        is_list = contract.parameter(top).items is not None
-        pairs = with_items(contract, top, 2) if is_list else to_pairs(with_path(contract, name, plain_item(contract, p, 0)), contract)  # fmt: skip  # noqa: E501
-    for spot in _spots(pairs, name):
-        yield f"no {pairs[spot][0]}", _put(pairs, spot, None)
+    for spot in spots:
+        without = _put(pairs, spot, None)
+        if not _gone(pairs, without, name):
+            yield f"no {pairs[spot][0]}", without
         yield f"{pairs[spot][0]} empty", _put(pairs, spot, "")
+
+
+def _given(contract: Contract, p: Parameter) -> Pairs:
+    """Plain pairs with a parameter of the operation's own in them."""
+    return to_pairs(with_path(contract, p.name, plain_value(contract, p)), contract)
+
+
+def _in_company(contract: Contract, p: Parameter, name: str) -> Pairs:
+    """Plain pairs with a field; a scalar that lies in a list in two items, one of which loses it.
+
+    A field that would be alone there has another one beside it: an item is gone with its only
+    field, and what is gone lacks nothing.
+    """
+    top = name.rpartition(".")[0]
+    parent = contract.parameter(top)
+    fewest = parent.items.minimum or 0 if parent.items else 1
+    several = 2 if p.items is None and p.kind != "struct" else 1
+    count = max(fewest, min(several, most_items(parent)))
+    found: list[Pairs] = []
+    for beside in (None, *(each for each in parent.fields if each.name != p.name)):
+        made = items(contract, parent, count)
+        for at, item in enumerate(made):
+            if beside is not None:
+                item.setdefault(beside.name, in_struct(contract, beside, at))
+        value = made if parent.items is not None else made[0]
+        pairs = to_pairs(with_path(contract, top, value), contract)
+        found.append(pairs)
+        spots = _spots(pairs, name)
+        without = [pair for i, pair in enumerate(pairs) if i not in spots]
+        if not _gone(pairs, without, name) and not judge(pairs, contract).problems:
+            return pairs
+    return found[0]
+
+
+def _gone(pairs: Pairs, without: Pairs, name: str) -> bool:
+    """Whether pairs without some of a field lack an item, or a struct, that it lay in."""
+    around = {_around(pairs[spot][0], name) for spot in _spots(pairs, name)} - {""}
+    return not all(any(sent.startswith(f"{path}.") for sent, _ in without) for path in around)
+
+
+def _around(sent: str, name: str) -> str:
+    """The path of the item or struct that a field of that full name lies in; empty for none."""
+    left, parts = name.count(".") + 1, list[str]()
+    for part in sent.split("."):
+        left -= not part.isdigit()
+        if left > 0:
+            parts.append(part)
+    return ".".join(parts) if "." in name else ""
 
 
 def _moved_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
     for start in (n for n in range(max(p.bases) + 2) if n not in p.bases):
-        for count in (1, 2):
+        for count in (n for n in (1, 2) if n <= most_items(p)):
             pairs = with_items(contract, name, count)
             for path, (first, *_) in _lists(pairs, name).items():
                 moved = _renumber(pairs, path, (start - first).__add__)
@@ -456,6 +505,8 @@ def _moved_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
 def _torn_examples(contract: Contract, p: Parameter, name: str) -> _Examples:
     for base in p.bases:
         for count, gap in ((2, 1), (3, TWO_DIGITS - 1)):
+            if count > most_items(p):
+                continue  # too many items would be another breach
             pairs = with_items(contract, name, count)
             # The last item stands further off than the others do.
             indexes = (*range(base, base + count - 1), base + count - 1 + gap)

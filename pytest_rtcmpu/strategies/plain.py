@@ -62,10 +62,10 @@ def plain_item(contract: Contract, p: Parameter, at: int) -> Any:
     """Return a plain value that is an item of a list, or lies in one, ``at`` its place."""
     if p.kind == "struct":
         return {
-            f.name: _in_struct(contract, f, at)
+            f.name: in_struct(contract, f, at)
             for f in p.fields
             if f.required or "plain" in f.generate
-        } or {p.fields[0].name: _in_struct(contract, p.fields[0], at)}
+        } or {p.fields[0].name: in_struct(contract, p.fields[0], at)}
     if p.values_from is not None:
         known = list(contract.layouts)
         return known[at % len(known)]
@@ -83,8 +83,8 @@ def plain_item(contract: Contract, p: Parameter, at: int) -> Any:
     return _number(p, made, at)
 
 
-def _in_struct(contract: Contract, p: Parameter, at: int) -> Any:
-    """A field's plain value in the item at that place."""
+def in_struct(contract: Contract, p: Parameter, at: int) -> Any:
+    """Return a field's plain value in the item at that place."""
     if p.items is not None:
         return items(contract, p, max(1, p.items.minimum or 1))
     if p.kind == "string" and not p.values:
@@ -114,6 +114,8 @@ def _number(p: Parameter, given: Any, at: int) -> float | int:
     first = given if given is not None else low if low is not None else 0
     if not p.allows(first):  # an end that is excluded
         first = high if high is not None and p.allows(high) else (low or 0) + 1
+    if not p.allows(first) and low is not None and high is not None:
+        first = (low + high) / 2  # a float between two of them
     if p.kind == "float":
         return first
     value = int(first) + at
@@ -131,7 +133,21 @@ def pane(
 
 def panes(contract: Contract, count: int) -> list[dict[str, Any]]:
     """Return that many panes, from the first on, sources taking turns."""
-    return [pane(contract, i, f"user{i}", i) for i in range(count)]
+    first = int(contract.parameter("UserPanes.PaneId").minimum or 0)
+    return [pane(contract, first + i, f"user{i}", i) for i in range(count)]
+
+
+def has_panes(contract: Contract) -> bool:
+    """Return whether an operation has the panes that :func:`pane` makes.
+
+    In an edition whose page has others, UserPanes is a list like any other.
+    """
+    names = ("PaneId", "UserId", "SourceType")
+    if not all(contract.has(f"UserPanes.{name}") for name in names):
+        return False
+    number, _, source = (contract.parameter(f"UserPanes.{name}") for name in names)
+    is_list = contract.parameter("UserPanes").items is not None
+    return is_list and number.is_integer and not number.values and bool(source.values)
 
 
 def with_path(contract: Contract, path: str, value: Any) -> dict[str, Any]:

@@ -144,7 +144,10 @@ def _integers(contract: Contract, p: Parameter) -> st.SearchStrategy[int]:
 
 def _likely_floats(p: Parameter) -> list[float]:
     low, high = p.limits
-    middle = ((low or 0) + high) / 2 if high is not None else (low or 0) + 0.5
+    if low is None:
+        middle = high - 0.5 if high is not None else 0.5
+    else:
+        middle = (low + high) / 2 if high is not None else low + 0.5
     return [v for v in dict.fromkeys((0.5, low, high, middle, 0.25, 0.125)) if v is not None and p.allows(v)]  # fmt: skip  # noqa: E501
 
 
@@ -297,7 +300,10 @@ def _struct_lists(
         lists.append(texts(min_size=max(least, TWO_DIGITS)))
     drawn_lists = st.one_of(lists)
     orders = {name: _orders(pool) for name, pool in pools.items()}
-    inner = {f.name: _maybe(f, strategy_of(contract, f.path)) for f in nested}
+    inner = [(f, _maybe(f, strategy_of(contract, f.path))) for f in nested]
+    # What an item has that would have nothing: it is sent as its fields, and so not at all.
+    filler = next(iter((*plain, *nested)), None)
+    some = st.just(choices[0][0]) if plain else _something(contract, nested)
 
     @st.composite
     def structs(draw: st.DrawFn) -> list[dict[str, Any]]:
@@ -312,13 +318,24 @@ def _struct_lists(
             values = zip(plain, drawn if item is None else item, strict=True)
             fields.update((f.name, value) for f, value in values if value is not _ABSENT)
             made.append(fields)
-        for name, each in inner.items():
-            value = draw(each)
-            if value:
-                made[0][name] = value
-        return [_in_order(p, fields) or {plain[0].name: choices[0][0]} for fields in made]
+        for at, fields in enumerate(made):
+            for f, each in inner:
+                value = draw(each) if at == 0 or f.required else None
+                if value:
+                    fields[f.name] = value
+            if not fields and filler is not None:
+                fields[filler.name] = draw(some)
+        return [_in_order(p, fields) for fields in made]
 
     return structs()
+
+
+def _something(contract: Contract, nested: Sequence[Parameter]) -> st.SearchStrategy[Any]:
+    """Values, not empty ones, of the first of some lists and structs; nothing of none."""
+    for p in nested:
+        of_list = {"min_size": 1} if p.items is not None else {}
+        return strategy_of(contract, p.path, **of_list).filter(bool)
+    return st.nothing()
 
 
 def _in_order(p: Parameter, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -326,13 +343,15 @@ def _in_order(p: Parameter, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _maybe(p: Parameter, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return values if p.required else st.one_of(st.none(), values)
+    if not p.required:
+        return st.one_of(st.none(), values)
+    return values.filter(bool) if p.kind == "struct" else values
 
 
 def _structs(contract: Contract, p: Parameter) -> st.SearchStrategy[dict[str, Any]]:
     fields = {f.name: _maybe(f, strategy_of(contract, f.path)) for f in p.fields}
     return st.fixed_dictionaries(fields).map(
-        lambda made: {name: value for name, value in made.items() if value not in (_ABSENT, [])}
+        lambda made: {n: value for n, value in made.items() if value not in (_ABSENT, [], {})}
     )
 
 

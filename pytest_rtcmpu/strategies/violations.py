@@ -147,7 +147,7 @@ def _breaking(contract: Contract, clause: Clause) -> st.SearchStrategy[Violation
     name = clause.parameter or ""
     if not contract.has(name) or clause.rule is None or "endpoint" not in clause.subjects:
         return None  # not the operation's own, or no endpoint's business
-    if contract.parameter(name).tolerated is not None and clause.rule == "required":
+    if clause.rule == "required" and not _can_lack(contract, contract.parameter(name)):
         return None
     spoil = spoiling(contract, clause)
     if spoil is None:
@@ -163,6 +163,16 @@ def _breaking(contract: Contract, clause: Clause) -> st.SearchStrategy[Violation
         # A field that is optional, or a list in an item: where it was not drawn it is put there.
         return _violation_of(contract, clause, _with(contract, valid, name, least), spoil)
     return _violation_of(contract, clause, valid, spoil)
+
+
+def _can_lack(contract: Contract, p: Parameter) -> bool:
+    """Whether a request without a required parameter is wrong, and can be made."""
+    if p.tolerated is not None:
+        return False
+    if p.kind != "struct" and p.items is None:
+        return True  # by an empty value, where there is nothing beside it
+    top = p.path.rpartition(".")[0]
+    return not top or len(contract.parameter(top).fields) > 1
 
 
 def _most(contract: Contract, p: Parameter) -> int:

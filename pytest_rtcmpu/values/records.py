@@ -349,7 +349,9 @@ def _forms(hint: Any) -> frozenset[str]:
 def _by_form(hints: tuple[Any, ...]) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     for hint in hints:
-        for form in _forms(hint):
+        # Where both may be, an integer stays one.
+        taken = frozenset({"int"}) if hint is float and int in hints else frozenset[str]()
+        for form in _forms(hint) - taken:
             if form in found:
                 raise TypeError(f"{found[form]!r} and {hint!r} look the same in JSON")
             found[form] = hint

@@ -229,8 +229,15 @@ def client_checks(
 def _of_envelope(clause: Clause) -> Judge:
     """The judge of a rule of the envelope: the endpoint's own diagnosis knows them."""
     if clause.rule is None:
-        raise ContractError(f"{clause.id}: a clause for clients, and no judge knows it")
+        raise ContractError(_no_judge(clause))
     return keeps_envelope_rule(clause, only=_ONLY.get((clause.parameter, clause.rule)))
+
+
+def _no_judge(clause: Clause) -> str:
+    return (
+        f"{clause.id}: expected a judge of this clause for clients, got none: give the clause a "
+        "parameter and a rule, or a row in checks/client/checks.py"
+    )
 
 
 def _of_parameter(clause: Clause, relations: Collection[str]) -> Judge:
@@ -239,5 +246,5 @@ def _of_parameter(clause: Clause, relations: Collection[str]) -> Judge:
         return keeps_value_rule(clause)
     make = _BY_RULE.get(str(clause.rule))
     if make is None:
-        raise ContractError(f"{clause.id}: a clause for clients, and no judge knows it")
+        raise ContractError(_no_judge(clause))
     return make(clause)

@@ -55,20 +55,21 @@ def _valid(contract: Contract) -> Iterator[Scenario]:
         yield single(
             name, Step(pairs=fresh(params, contract), expect=Expect.accepted(contract, clause))
         )
-    two = cases.plain(contract, UserPanes=cases.panes(contract, 2))
-    for base in contract.parameter("UserPanes").bases:
-        expect = Expect(clause=contract.rule("UserPanes", "base").id)
-        step = Step(pairs=fresh(two, contract, panes_from=base), expect=expect)
-        yield single(f"UserPanes from {base}", step)
-    expect = Expect(clause=_starts_at_1(contract))
-    yield single("LayoutIds from 1", Step(pairs=fresh(two, contract), expect=expect))
+    two = cases.two_panes(contract)
+    if "UserPanes" in two:
+        for base in contract.parameter("UserPanes").bases:
+            expect = Expect(clause=contract.rule("UserPanes", "base").id)
+            step = Step(pairs=fresh(two, contract, panes_from=base), expect=expect)
+            yield single(f"UserPanes from {base}", step)
+    if "LayoutIds" in two:
+        expect = Expect(clause=_starts_at_1(contract))
+        yield single("LayoutIds from 1", Step(pairs=fresh(two, contract), expect=expect))
     plain = fresh(cases.plain(contract), contract)
     for name in contract.parameter("TaskId").aliases:
         renamed = tuple((name if n == "TaskId" else n, v) for n, v in plain)
         yield single(name, Step(pairs=renamed, expect=Expect(clause="task-id.name")))
     for text in cases.ODD_TEXTS:
-        items = [cases.pane(contract, 0, text)]
-        pairs = fresh(cases.plain(contract, UserPanes=items), contract)
+        pairs = fresh(cases.odd(contract, text), contract)
         for signature in ("1.0", "v3"):
             expect = Expect(clause="signature.encoding")
             step = Step(pairs=pairs, signature=signature, expect=expect)
@@ -84,9 +85,8 @@ def _starts_at_1(contract: Contract) -> str:
 
 def _modes(contract: Contract) -> Iterator[Scenario]:
     """Both signatures, GET and POST, query and form, JSON, XML and the default."""
-    plain = fresh(cases.plain(contract, UserPanes=cases.panes(contract, 2)), contract)
-    odd = [cases.pane(contract, 0, f"u {cases.ODD_CHARACTERS}中")]
-    odd_pairs = fresh(cases.plain(contract, UserPanes=odd), contract)
+    plain = fresh(cases.two_panes(contract), contract)
+    odd_pairs = fresh(cases.odd(contract, f"u {cases.ODD_CHARACTERS}中"), contract)
     verifies = {"1.0": "signature.1-0.verifies", "v3": "signature.v3.verifies"}
     transports = (
         ("GET", False, "request.method.get"),
@@ -111,7 +111,7 @@ def _modes(contract: Contract) -> Iterator[Scenario]:
             step = Step(pairs=plain, signature=signature, reply_format=text)
             yield single(f"Format={text}, signature {signature}", step)
             without = tuple(p for p in plain if p[0] != "AppId")
-            expect = Expect.refused(contract, "app-id.required")
+            expect = Expect.refused(contract, contract.rule("AppId", "required").id)
             step = replace(step, pairs=without, expect=expect)
             yield single(f"Format={text}, signature {signature}, no AppId", step)
         for name in ("plus", "raw"):
@@ -210,12 +210,14 @@ def _refusals(contract: Contract) -> Iterator[Scenario]:
             step = Step(pairs=fresh_pairs(broken, contract), expect=refused)
             is_at_end = (name, broken) in (ways[0], ways[-1])
             yield sequence(name, step, *((again,) if is_at_end else ()))
-    for text in ("1.0", "0x1"):
-        pairs = fresh(cases.plain(contract, MediaEncode=text), contract)
-        expect = Expect.refused(
-            contract, contract.rule("MediaEncode", "integer").id, about="request.integer.form"
-        )
-        yield single(f"MediaEncode={text}", Step(pairs=pairs, expect=expect))
+    integers = [p for p in contract.parameters if p.is_integer and p.items is None]
+    for p in integers[:1]:
+        for text in ("1.0", "0x1"):
+            pairs = fresh(cases.plain(contract, **{p.name: text}), contract)
+            expect = Expect.refused(
+                contract, contract.rule(p.name, "integer").id, about="request.integer.form"
+            )
+            yield single(f"{p.name}={text}", Step(pairs=pairs, expect=expect))
 
 
 def about(mode: Mapping[str, Any]) -> Expect:

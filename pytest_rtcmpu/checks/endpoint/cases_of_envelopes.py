@@ -15,7 +15,9 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
     fresh,
     single,
 )
-from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract import Contract, Parameter
+from pytest_rtcmpu.contract.types import rules_of
+from pytest_rtcmpu.strategies.defects import WRONG_VALUES
 from pytest_rtcmpu.strategies.envelope_defects import wrong_envelopes
 
 
@@ -62,16 +64,19 @@ def wrong(contract: Contract) -> Iterator[Scenario]:
 
 def orders(contract: Contract) -> Iterator[Scenario]:
     """Two things wrong at once: the earlier check answers."""
+    bad = list(_wrong_values(contract))
+    one = {p.name: text for p, _, text in bad[:1]}
+    wrong = fresh(cases.plain(contract, **one), contract)
+    several = fresh(cases.plain(contract, **{p.name: text for p, _, text in bad[:2]}), contract)
     no_task = tuple(p for p in fresh(cases.plain(contract), contract) if p[0] != "TaskId")
-    wrong = fresh(cases.plain(contract, MediaEncode=2), contract)
-    both = tuple(("MediaEncode", "2") if n == "MediaEncode" else (n, v) for n, v in no_task)
-    colour = fresh(cases.plain(contract, MediaEncode=2, BackgroundColor=-1), contract)
+    both = tuple(p for p in wrong if p[0] != "TaskId")
     # The first parameters empty, in the table's order, so that the first of them answers.
     nothing = tuple(
         (n, "") if n in ("AppId", "ChannelId", "StreamURL") else (n, v)
         for n, v in fresh(cases.plain(contract), contract)
     )
-    cases_of_order: tuple[tuple[str, Pairs, Mapping[str, Any], str | None], ...] = (
+    app_id, task_id = (contract.rule(name, "required").id for name in ("AppId", "TaskId"))
+    cases_of_order: list[tuple[str, Pairs, Mapping[str, Any], str | None]] = [
         ("request.method.supported", wrong, {"method": "PUT"}, "YAML"),
         ("format.known", wrong, {"omit": ["Version"]}, "YAML"),
         ("version.required", wrong, {"omit": ["Version"], "action": "Nothing"}, "JSON"),
@@ -83,16 +88,18 @@ def orders(contract: Contract) -> Iterator[Scenario]:
         ("access-key-id.known", wrong, {"access_key_id": "nobody", "tamper": "first"}, "JSON"),
         ("signature.mismatch", wrong, {"tamper": "first"}, "JSON"),
         ("signature.mismatch", no_task, {"tamper": "first"}, "JSON"),
-        ("task-id.required", both, {}, "JSON"),
-        ("media-encode.enum", colour, {}, "JSON"),
-        ("app-id.required", nothing, {}, "JSON"),
-    )
+        (task_id, both, {}, "JSON"),
+        *((clause, several, {}, "JSON") for _, clause, _ in bad[:1]),
+        (app_id, nothing, {}, "JSON"),
+    ]
     for clause, pairs, changes, reply_format in cases_of_order:
         expect = Expect.refused(contract, clause, about="order.of-checks")
         step = Step(pairs=pairs, envelope=changes, reply_format=reply_format, expect=expect)
         yield single(f"{clause} comes first", step)
+    if not bad:
+        return  # an edition whose values cannot be wrong
     plain = fresh(cases.plain(contract), contract)
-    again = Expect.refused(contract, "media-encode.enum", about="order.of-checks")
+    again = Expect.refused(contract, bad[0][1], about="order.of-checks")
     steps = (Step(pairs=plain), Step(pairs=wrong, expect=again))
     yield Scenario(name="values come before the task's existence", steps=steps)
     used = {"nonce": "@nonce:1"}
@@ -102,3 +109,12 @@ def orders(contract: Contract) -> Iterator[Scenario]:
         Step(pairs=wrong, envelope=used, expect=expect),
     )
     yield Scenario(name="the nonce comes before the values", steps=steps)
+
+
+def _wrong_values(contract: Contract) -> Iterator[tuple[Parameter, str, str]]:
+    """Yield a wrong value of each enumeration and each limited number: its clause and its text."""
+    for p in contract.parameters:
+        rule = next((r for r in ("enum", "range") if r in rules_of(p)), None)
+        if p.items is None and p.kind in ("string", "integer") and rule is not None:
+            text = next(iter(WRONG_VALUES[rule].examples(contract, p)))
+            yield p, contract.rule(p.name, rule).id, text

@@ -42,7 +42,7 @@ def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
                 "reply_format": reply_format,
             }
             about = Expect(clause=view.rule(None, "accepted").id)
-            step = replace(_step(view, cases.plain(view), about), **mode)
+            step = replace(_step(view, cases.of_started(contract, view), about), **mode)
             name = f"{view.action}, signature {signature} by {method}, {reply_format}"
             yield sequence(name, *((start,) if needs_task else ()), step)
     for name, clause, broken in cases.breaches(view):
@@ -83,7 +83,8 @@ def statuses_on(view: Contract, *events: str) -> tuple[int, ...]:
 def _stops(contract: Contract, view: Contract) -> Iterator[Scenario]:
     """A task that was stopped may be started again, and stopped again."""
     start = _start(contract)
-    stop = _step(view, cases.plain(view), Expect(clause=view.rule(None, "accepted").id))
+    accepted = Expect(clause=view.rule(None, "accepted").id)
+    stop = _step(view, cases.of_started(contract, view), accepted)
     about = Expect(clause="stop.restart")
     # At another address: in later editions the one that was left rests for a while.
     again = replace(start, pairs=at_address(start.pairs, "again"), expect=about)
@@ -98,7 +99,7 @@ def _stops(contract: Contract, view: Contract) -> Iterator[Scenario]:
 def _statuses(contract: Contract, view: Contract) -> Iterator[Scenario]:
     """A task's status: of one that was never started, that runs, that was stopped."""
     never = Expect.refused(view, view.rule("TaskId", "exists").id)
-    ask = _step(view, cases.plain(view), never)
+    ask = _step(view, cases.of_started(contract, view), never)
     for signature, method in MODES:
         for reply_format in ("JSON", "XML"):
             mode: dict[str, Any] = {
@@ -118,7 +119,7 @@ def _statuses(contract: Contract, view: Contract) -> Iterator[Scenario]:
     if stopping is not None:
         stop = _step(
             stopping,
-            cases.plain(stopping),
+            cases.of_started(contract, stopping),
             Expect(clause=stopping.rule(None, "accepted").id),
         )
         gone = statuses_on(view, "stop")

@@ -53,9 +53,10 @@ def existence(contract: Contract, operations: Collection[str]) -> Iterator[Scena
     other_app = at_address(with_value(plain, "AppId", "app2"), "app2")
     app2 = Step(pairs=other_app, expect=Expect(clause="task-id.key"))
     yield sequence("the same TaskId in another app", start, app2)
-    about = Expect.refused(contract, exists, about="task-id.key")
-    channel2 = Step(pairs=with_value(plain, "ChannelId", "channel2"), expect=about)
-    yield sequence("the same task in another channel", start, channel2)
+    if contract.has("ChannelId"):
+        about = Expect.refused(contract, exists, about="task-id.key")
+        channel2 = Step(pairs=with_value(plain, "ChannelId", "channel2"), expect=about)
+        yield sequence("the same task in another channel", start, channel2)
     for name in ("@task:2", "@upper:task:1"):
         other = Step(pairs=with_task(plain, name))
         yield sequence(f"another task in the same app, {name}", start, other)
@@ -79,7 +80,7 @@ def _exclusive(contract: Contract, operations: Collection[str]) -> Iterator[Scen
         stopping = [name for name in operations if contract.operations[name].effect == "stop"]
         for name in stopping:
             view = contract.operation(name)
-            stop = Step(pairs=fresh(cases.plain(view), view), operation=name)
+            stop = Step(pairs=fresh(cases.of_started(contract, view), view), operation=name)
             stop = replace(stop, expect=Expect(clause=view.rule(None, "accepted").id))
             yield sequence(f"the {p.name} of a task just stopped", first, stop, second)
 

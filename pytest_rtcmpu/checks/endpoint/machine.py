@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from pytest_rtcmpu.checks import cases
+from pytest_rtcmpu.checks.endpoint.cases_of_operations import statuses_on
 from pytest_rtcmpu.checks.endpoint.scenarios import Expect, Step, fresh_pairs
 from pytest_rtcmpu.checks.machines import TASKS, run_machine
 from pytest_rtcmpu.contract import Contract
@@ -142,9 +143,11 @@ def endpoint_machine(bench: EndpointBench) -> None:
                 return
             expect = Expect.refused(watching, watching.rule("TaskId", "exists").id)
             if (app, task) in self.existing:
-                expect = Expect(clause="status.after-start", statuses=(0, 1, 2))
+                going = statuses_on(watching, "start", "run", "end")
+                expect = Expect(clause="status.after-start", statuses=going)
             elif (app, task) in self.ended:
-                expect = Expect(clause="status.after-stop", statuses=(3,))
+                gone = statuses_on(watching, "stop")
+                expect = Expect(clause="status.after-stop", statuses=gone)
             self.ask(watching, app, task, expect)
 
         def ask(self, view: Contract, app: str, task: str, expect: Expect) -> None:

@@ -9,10 +9,26 @@ from collections.abc import Callable
 import pytest
 from hypothesis.errors import InvalidArgument
 
-from pytest_rtcmpu import Client, Credentials, Endpoint, cli, strategies
+from pytest_rtcmpu import (
+    APIError,
+    Client,
+    Credentials,
+    Endpoint,
+    GatewayError,
+    InvalidTask,
+    StartMPUTask,
+    cli,
+    contract,
+    mocked,
+    rules,
+    strategies,
+)
 from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.contract.elsewhere import to_set
+from pytest_rtcmpu.errors import SilenceWarning
 from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.text import near
 
@@ -266,6 +282,134 @@ def test_a_name_of_another_edition_leads_there(capsys):
     """Explain says which edition has a name that this one has not."""
     assert cli.main(["explain", "cropmode"]) == 2
     assert "edition 2021-03 has it: --edition 2021-03" in capsys.readouterr().err
+
+
+_ELSEWHERE = "edition 2021-03 {} it: set rtcmpu_edition = 2021-03 (in code contract=contract.load("
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("CropMode", "2", "CropMode: edition 2021-03 has it"),
+        ("UserPanes.0.SegmentType", "1", "UserPanes.0.SegmentType: edition 2021-03 has it"),
+        ("Backgrounds.1.Url", "http://a.example/b", "Backgrounds.1.Url: edition 2021-03 has it"),
+    ],
+)
+def test_a_parameter_of_another_edition_that_is_sent(name, value, told):
+    """The endpoint ignores it, and its warning says which edition has it, once a parameter."""
+    pairs = [*example_task().to_wire(), (name, value), (f"{name}.1", value)]
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        with pytest.warns(SilenceWarning, match=re.escape(_ELSEWHERE.format("has"))) as given:
+            client.call("StartMPUTask", pairs)
+        (note,) = endpoint.calls[0].warnings
+    assert len(given) == 1
+    assert str(note).startswith(told)
+
+
+@pytest.mark.parametrize("name", ["Crop", "UserPanes.0.Segment", "Background.1.Url"])
+def test_a_parameter_of_no_edition_is_ignored(name):
+    """What no edition has gives no warning: such parameters are ignored."""
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        client.call("StartMPUTask", [*example_task().to_wire(), (name, "1")])
+        assert endpoint.calls[0].warnings == ()
+
+
+def test_an_operation_of_another_edition_that_is_called():
+    """It is refused, and the warning says which edition has it."""
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        told = re.escape(f"Action: UpdateMPULayout: {_ELSEWHERE.format('has')}")
+        with pytest.warns(SilenceWarning, match=told), pytest.raises(GatewayError):
+            client.call("UpdateMPULayout", [])
+        with pytest.raises(GatewayError):
+            client.call("UpdateMPULayouts", [])
+        assert endpoint.calls[1].warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("TaskProfile", "16IN_1080P", True),
+        ("TaskProfile", "17IN_1080P", False),
+        ("MediaEncode", "22", True),
+        ("MediaEncode", "2", False),
+        ("BackgroundColor", "", True),
+        ("AppId", "", False),
+        ("LayoutIds.1", "13", True),
+        # 2021-03 refuses it too: panes count from 1 there
+        ("UserPanes.0.UserId", "", False),
+    ],
+)
+def test_a_value_of_another_edition_that_is_sent(name, value, allowed):
+    """The problem of the call leads to the edition that has no such rule, where one has none."""
+    pairs = {**dict(example_task().to_wire()), name: value}
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        with pytest.raises(APIError) as caught:
+            client.call("StartMPUTask", list(pairs.items()))
+        (problem,) = endpoint.calls[0].problems
+    assert caught.value.code == problem.clause.codes[0]
+    assert (_ELSEWHERE.format("allows") in str(problem)) == allowed
+
+
+@pytest.mark.parametrize(("absent", "allowed"), [("", True), ("BackgroundColor", False)])
+def test_a_relation_that_another_edition_does_not_have(absent, allowed):
+    """It leads to an edition that has nothing else to refuse: relations are judged last."""
+    wire = [p for p in example_task().to_wire(user_panes_from=1) if p[0] != absent]
+    pairs = [pair for pair in wire if not pair[0].startswith("LayoutIds.")]
+    pairs += [("LayoutIds.1", "2"), ("LayoutIds.2", "3")]
+    edition = contract.load("2021-03")
+    judged = rules.judge(pairs, edition).problems
+    (problem,) = rules.with_leads(judged, pairs, edition, to_set)
+    assert problem.clause.id in {relation.id for relation in edition.relations}
+    assert ("edition 2019-05 allows it" in str(problem)) == allowed
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"task_profile": "16IN_1080P"}, "2021-03 allows it; give contract="),
+        ({"media_encode": 22}, "2021-03 allows it; give contract="),
+        ({"user_panes": [{"segment_type": 1}]}, "2021-03 has it; give contract="),
+    ],
+)
+def test_a_value_of_another_edition_that_is_given(given, told):
+    """A request says by which edition it could be made."""
+    params = {python_name(name): value for name, value in example_task().params.items()}
+    with pytest.raises((InvalidTask, TypeError), match=told):
+        StartMPUTask(**{**params, **given})
+
+
+def test_a_failing_test_says_which_edition_allows_what_was_refused(pytester, run):
+    """A client's exception has the Code alone; pytest shows the lead below it, by every door."""
+    pytester.makepyfile(
+        """
+        import pytest
+        from pytest_rtcmpu import Client
+
+        def start(endpoint, *url, **changes):
+            from pytest_rtcmpu.model import example_task
+            with Client(endpoint.credentials, *url) as client:
+                pairs = {**dict(example_task().to_wire()), **changes}
+                client.call("StartMPUTask", list(pairs.items()))
+
+        def test_fixture(rtcmpu_endpoint):
+            start(rtcmpu_endpoint, MediaEncode="22")
+
+        def test_factory(rtcmpu_mock):
+            with rtcmpu_mock() as endpoint:
+                start(endpoint, MediaEncode="22")
+
+        def test_server(rtcmpu_server):
+            start(rtcmpu_server, rtcmpu_server.url, MediaEncode="22")
+
+        def test_of_no_edition(rtcmpu_endpoint):
+            start(rtcmpu_endpoint, MediaEncode="2")
+        """
+    )
+    result = run()
+    result.assert_outcomes(failed=4)
+    lead = "pytest-rtcmpu: call 1, StartMPUTask: MediaEncode: expected one of 0, 1, 10, 20, 30"
+    assert result.stdout.str().count(f"{lead}, got '22'") == 3
+    assert "got '2' " not in result.stdout.str()
 
 
 def test_a_seal_that_is_neither_on_nor_off(pytester, run):

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_rtcmpu.endpoint import Endpoint
+from pytest_rtcmpu.endpoint.record import add_leads
 from pytest_rtcmpu.mock import adapters, environment, listener, openings, seal, sockets
 from pytest_rtcmpu.mock.connection import to_request
 from pytest_rtcmpu.mock.openings import Opening
@@ -82,6 +83,7 @@ def mocked(
     except BaseException as error:
         for failure in opening.failures:
             error.add_note(f"{_FAILED} too: {failure!r}")
+        add_leads(error, endpoint.calls, endpoint.secrets)
         raise
     if opening.failures:
         first, *others = opening.failures

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import rules
 from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract.elsewhere import to_give
 from pytest_rtcmpu.errors import InvalidTask
 from pytest_rtcmpu.model.enums import MediaEncode, TaskProfile
 from pytest_rtcmpu.model.forms import flatten, starts_of, unflatten
@@ -124,7 +125,8 @@ class OperationRequest:
         pairs = rules.as_pairs(pairs)
         view = _view(cls.action, contract)
         found = rules.collect(pairs, view)
-        problems = list(rules.judge_collected(found, view).problems)
+        judged = rules.judge_collected(found, view).problems
+        problems = list(rules.with_leads(judged, pairs, view, to_give, of_absent=False))
         once = view.clause("request.parameter.once")
         problems += (
             Problem(path=name, expected="to be sent once", got="it again", clause=once)

@@ -121,13 +121,30 @@ _SERVER_FOR_EXAMPLES = (
 )
 
 
+def _add_leads(error: BaseException, item: pytest.Item) -> None:
+    given = getattr(item, "funcargs", {})
+    for name in ("rtcmpu_endpoint", "rtcmpu_server"):
+        endpoint = given.get(name)
+        if endpoint is not None:
+            from pytest_rtcmpu.endpoint import Endpoint
+            from pytest_rtcmpu.endpoint.record import add_leads
+
+            if isinstance(endpoint, Endpoint):  # a fixture of that name may be the test's own
+                add_leads(error, endpoint.calls, endpoint.secrets)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Lead from Hypothesis's health check to the fixture that makes an endpoint an example."""
+    """Lead on from what a test fails with.
+
+    From Hypothesis's health check to the fixture that makes an endpoint an example, and from what
+    was refused to the edition that allows it.
+    """
     __tracebackhide__ = True
     try:
         return (yield)
-    except Exception as error:
+    except (Exception, pytest.fail.Exception) as error:
+        _add_leads(error, item)
         names = set(getattr(item, "fixturenames", ())).intersection(_ENDPOINT_FIXTURES)
         if type(error).__name__ == "FailedHealthCheck" and "fixture" in str(error) and names:
             error.add_note(_FOR_EXAMPLES)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_rtcmpu.contract import Clause, Contract, Silence
+
+#: The silence about what only another edition has.
+ELSEWHERE = "silence.other-edition"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A broken rule: where, what was expected, what came, and the clause."""
+    """A broken rule: where, what was expected, what came, and the clause.
+
+    Attributes:
+        lead: what leads on, where another edition does not have the rule.
+    """
 
     path: str
     expected: str
     got: str
     clause: Clause
+    lead: str = field(default="", compare=False)
 
     @property
     def parameter(self) -> str:
@@ -27,7 +35,8 @@ class Problem:
         return self.clause.id
 
     def __str__(self) -> str:
-        return f"{self.path}: expected {self.expected}, got {self.got} ({self.clause.id})"
+        told = f"{self.path}: expected {self.expected}, got {self.got} ({self.clause.id})"
+        return f"{told}; {self.lead}" if self.lead else told
 
 
 @dataclass(frozen=True, kw_only=True)

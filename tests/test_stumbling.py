@@ -17,6 +17,7 @@ from pytest_rtcmpu import (
     GatewayError,
     InvalidTask,
     StartMPUTask,
+    StopMPUTask,
     cli,
     contract,
     mocked,
@@ -27,7 +28,7 @@ from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.contract.elsewhere import to_set
 from pytest_rtcmpu.errors import SilenceWarning
-from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.model import example_task, request_class
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.text import near
@@ -75,6 +76,24 @@ def test_a_wrong_keyword_names_the_right_one(call, meant):
     """A keyword that there is not comes with the one that was probably meant, on every Python."""
     with pytest.raises(TypeError, match=rf"[Dd]id you mean '?{meant}\b"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "told"),
+    [
+        (StartMPUTask, ("AppId",), "did you mean app_id?"),
+        (StartMPUTask, ("AppId", "StreamURL"), "did you mean app_id, stream_url?"),
+        (StartMPUTask, ("TaskID",), "did you mean task_id?"),
+        (StartMPUTask, ("CropMode",), "did you mean crop_mode?"),
+        (StopMPUTask, ("AppId", "TaskId"), "did you mean app_id, task_id?"),
+        (request_class("UpdateMPULayout"), ("LayoutIds",), "did you mean layout_ids?"),
+    ],
+)
+def test_documented_names_lead_to_those_of_python(kind, given, told):
+    """A request takes Python names; the documented ones come with them, all at once."""
+    with pytest.raises(TypeError, match=re.escape(told)) as caught:
+        kind(**dict.fromkeys(given, "x"))
+    assert f"{kind.action}.from_params(" in str(caught.value)
 
 
 def test_keywords_of_a_function_that_was_called_inside_are_its_own():

@@ -36,6 +36,19 @@ class OperationRequest:
     _params: dict[str, Any]
     _starts: dict[str, int]
 
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Refuse documented names, before Python says that all the others are missing."""
+        documented = [name for name in given if name[:1].isupper()]
+        known = _names_of(cls.action) if documented else ()
+        meant = {n: python_name(n) for n in documented if python_name(n) in known}
+        if meant:
+            names, those = ", ".join(map(repr, meant)), ", ".join(meant.values())
+            raise TypeError(
+                f"{cls.action} has no parameter {names}; did you mean {those}? "
+                f"{cls.action}.from_params({{…}}) takes documented names"
+            )
+        return super().__new__(cls)
+
     def _make(self, contract: Contract | None, given: Mapping[str, object]) -> None:
         view = _view(self.action, contract)
         making = Making(view)

@@ -473,6 +473,36 @@ def test_no_traceback_shows_what_is_no_key(pytester, run, option):
 # ------------------------------------------------------------------------------------------ pytest
 
 
+@pytest.mark.parametrize("name", ["tasks", "calls", "fail_next"])
+def test_a_mock_that_is_not_open_leads_to_with(rtcmpu_mock, name):
+    """What is asked of a mock in place of its endpoint is to be asked within with."""
+    for mock, told in (
+        (rtcmpu_mock(), "with rtcmpu_mock() as endpoint:"),
+        (rtcmpu_mock, "with rtcmpu_mock() as endpoint:"),
+        (mocked(), "with mocked() as endpoint:"),
+    ):
+        with pytest.raises(AttributeError, match=re.escape(told)) as caught:
+            getattr(mock, name)
+        assert f"endpoint.{name}" in str(caught.value)
+
+
+def test_a_factory_that_is_not_called_leads_to_its_call(rtcmpu_mock):
+    """The fixture itself is no mock."""
+    with pytest.raises(TypeError, match=r"write with rtcmpu_mock\(\) as endpoint:"), rtcmpu_mock:
+        pass
+
+
+def test_a_mock_decorates_a_function_for_each_of_its_calls():
+    """As what is made by contextlib does; each call has a fresh endpoint."""
+
+    @mocked()
+    def started() -> str:
+        with Client(Credentials("testid", "testsecret")) as client:
+            return client.start_mpu_task(example_task()).request_id
+
+    assert started() != started()
+
+
 @pytest.mark.parametrize("fixture", ["rtcmpu_endpoint", "rtcmpu_client", "rtcmpu_server"])
 def test_a_health_check_leads_to_the_factory(pytester, run, fixture):
     """Hypothesis's word about an endpoint that outlives an example leads to rtcmpu_mock."""

@@ -207,13 +207,13 @@ def rtcmpu_mock(
     hosts that may be called for real; other keyword arguments go to ``Endpoint``.
     """
     __tracebackhide__ = True
+    from functools import partial
+
     from pytest_rtcmpu.endpoint import Endpoint
-    from pytest_rtcmpu.mock.door import mocked
+    from pytest_rtcmpu.mock.door import Factory, Mock, open_mock
     from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
-    def mock(
-        *, allow_hosts: Iterable[str] = (), **settings: object
-    ) -> AbstractContextManager[Endpoint]:
+    def make(*, allow_hosts: Iterable[str] = (), **settings: object) -> Mock:
         __tracebackhide__ = True  # as in mocked
         # This factory lives as long as the session; both may be overridden for one module or test.
         of_test = getattr(pytestconfig.stash.get(_RUNNING, None), "funcargs", {})
@@ -225,8 +225,9 @@ def rtcmpu_mock(
             }
         )
         hosts = [*pytestconfig.getini("rtcmpu_allow_hosts"), *allow_hosts]
-        return mocked(endpoint, allow_hosts=hosts)
+        return Mock(partial(open_mock, endpoint, allow_hosts=hosts), "rtcmpu_mock()")
 
+    mock = Factory(make)
     # The first opening imports the SDKs that are installed. Hypothesis would count that as an
     # example's own time, and the example as slower than its deadline.
     with mock():

@@ -130,6 +130,13 @@ def test_a_wrong_name_of_a_strategy_names_the_right_one(call, meant):
         ("explain TaskExisted --editon 2019-05", "--edition"),
         ("contract --formt json", "--format"),
         ("serve --prot 1", "--port"),
+        ("--verison", "--version"),
+        ("--hlep", "--help"),
+        ("serve 8080", "--port 8080"),
+        ("contract 2021-03", "--edition 2021-03"),
+        ("contract json", "--format json"),
+        ("explain TaskExisted 2021-03", "--edition 2021-03"),
+        ("serve python", "--env python"),
     ],
 )
 def test_a_wrong_word_of_a_command_names_the_right_one(capsys, arguments, meant):
@@ -138,6 +145,58 @@ def test_a_wrong_word_of_a_command_names_the_right_one(capsys, arguments, meant)
         cli.main(arguments.split())
     assert stopped.value.code == 2
     assert re.search(rf"; did you mean {meant}\b", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ("check http://127.0.0.1:9", "endpoint http://127.0.0.1:9"),
+        ("check package:start", "client package:start"),
+        ("check 2021-03", "--edition 2021-03"),
+        ("check clients package:start", "client"),
+    ],
+)
+def test_a_target_without_its_subject_leads_to_it(capsys, arguments, meant):
+    """A URL, a callable or an edition where client or endpoint should stand is recognised."""
+    assert cli.main(arguments.split()) == 2
+    assert f"; did you mean {meant}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("", "expected a command, one of check, replay, serve, explain, contract, diff"),
+        ("serve --port abc", "argument --port: expected a whole number, 0…65535, got 'abc'"),
+        ("serve --port 65536", "argument --port: expected 0…65535, got 65536"),
+        ("serve --max-calls few", "expected a whole number, 1 or more, got 'few'"),
+        ("check --seed x", "argument --seed: expected a whole number, got 'x'"),
+        ("check --timeout soon", "argument --timeout: expected a number of seconds, got 'soon'"),
+        ("serve maybe", "unrecognized arguments: maybe\n"),
+        ("contract -x", "unrecognized arguments: -x\n"),
+    ],
+)
+def test_a_value_of_an_option_that_cannot_be_read(capsys, arguments, told):
+    """What was expected is said in words, and nothing is guessed where nothing is near."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments.split())
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--rtcmpu-max-examples=0", "expected 1 or more, got 0"),
+        ("--rtcmpu-budget=x", "expected a whole number, 1 or more, got 'x'"),
+        ("--rtcmpu-seed=x", "expected a whole number, got 'x'"),
+        ("--rtcmpu-timeout=-1", "expected a number of seconds, got '-1'"),
+    ],
+)
+def test_a_value_of_an_option_of_pytest_that_cannot_be_read(run, option, told):
+    """The plugin's options say the same."""
+    result = run(option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert told in result.stderr.str()
 
 
 def test_a_wrong_option_of_pytest_names_the_right_one(run):

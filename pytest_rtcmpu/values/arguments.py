@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -46,6 +47,42 @@ def option_hint(unknown: Iterable[str], options: Iterable[str]) -> str:
     return next(filter(None, hints), "")
 
 
+def whole_number(low: int | None = None, high: int | None = None) -> Callable[[str], int]:
+    """Return an argument's type: whole numbers within limits, both allowed."""
+    limits = "" if low is None else f"{low} or more" if high is None else f"{low}…{high}"
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            expected = ", ".join(filter(None, ("a whole number", limits)))
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}") from None
+        if (low is not None and number < low) or (high is not None and number > high):
+            raise argparse.ArgumentTypeError(f"expected {limits}, got {text}")
+        return number
+
+    return read
+
+
+#: An argument's type: a number from 1 on.
+positive = whole_number(1)
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+    return number
+
+
+#: What no option takes that does not take every text.
+_NOTHING = "\0?"
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that names the option that was probably meant."""
 
@@ -64,4 +101,29 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse(self, unknown: Sequence[str]) -> NoReturn:
         options = (option for action in self._actions for option in action.option_strings)
-        self.error(f"unrecognized arguments: {' '.join(unknown)}{option_hint(unknown, options)}")
+        hint = option_hint(unknown, options) or self._option_of(unknown[0])
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+
+    def _option_of(self, word: str) -> str:
+        """Return ``; did you mean --port 8080?`` for a word that is some option's value."""
+        for action in self._actions:
+            if action.option_strings and word[:1] != "-" and _takes(action, word):
+                return f"; did you mean {action.option_strings[-1]} {word}?"
+        return ""
+
+
+def _takes(action: argparse.Action, word: str) -> bool:
+    """Whether an option takes a word as its value, and not just any."""
+    if action.choices is not None:
+        return word in action.choices
+    return _reads(action.type, word) and not _reads(action.type, _NOTHING)
+
+
+def _reads(kind: Any, word: str) -> bool:
+    if not callable(kind):
+        return False
+    try:
+        kind(word)
+    except (argparse.ArgumentTypeError, TypeError, ValueError):
+        return False
+    return True

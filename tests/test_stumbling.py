@@ -30,6 +30,7 @@ from pytest_rtcmpu.contract.elsewhere import to_set
 from pytest_rtcmpu.errors import SilenceWarning
 from pytest_rtcmpu.model import example_task, request_class
 from pytest_rtcmpu.model.names import python_name
+from pytest_rtcmpu.strategies.plain import plain, to_pairs
 from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.text import near
 
@@ -249,6 +250,52 @@ def test_a_layout_of_another_type(layout_id, panes, told):
     endpoint = Endpoint()
     with pytest.raises(TypeError, match=f"^{told}$"):
         endpoint.register_layout(layout_id, panes)
+
+
+_ONES = "one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
+
+
+def test_a_layout_that_nobody_registered():
+    """The problem names the layouts that there are, some of many, and what makes one known."""
+    pairs = [*example_task().to_wire(), ("LayoutIds.3", "20001")]
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        with pytest.raises(APIError, match="InvalidLayoutID") as caught:
+            client.call("StartMPUTask", pairs)
+        assert f"{_ONES}, got '20001' " in str(endpoint.calls[0].problems[0])
+        assert "endpoint.register_layout(20001, panes) makes it known" in str(
+            endpoint.calls[0].problems[0]
+        )
+        for layout in range(30001, 30031):
+            endpoint.register_layout(layout, 2)
+        with pytest.raises(type(caught.value)):
+            client.call("StartMPUTask", pairs)
+        assert f"{_ONES}, 30001, " in endpoint.calls[1].problems[0].expected
+        assert endpoint.calls[1].problems[0].expected.endswith("30017 and 13 more")
+
+
+def test_a_layout_that_cannot_be_registered():
+    """An id of Alibaba's own is led to no registering, nor is what is too long to be one."""
+    for text in ("12", "1" * 41):
+        judged = rules.judge([("LayoutIds.1", text)], contract.load()).problems
+        (problem,) = [each for each in judged if each.path == "LayoutIds.1"]
+        assert _ONES in str(problem)
+        assert "register" not in str(problem)
+
+
+@pytest.mark.parametrize("action", ["ModifyMPULayout", "DeleteMPULayout"])
+def test_a_layout_that_the_application_did_not_make(action):
+    """The warning names those that it made."""
+    edition = contract.load("2021-03")
+
+    def pairs(action: str, **changes: object) -> list[tuple[str, str]]:
+        return to_pairs(plain(view := edition.operation(action), **changes), view)
+
+    with mocked(contract=edition) as endpoint, Client(endpoint.credentials) as client:
+        client.call("CreateMPULayout", pairs("CreateMPULayout"))
+        with pytest.warns(SilenceWarning, match="LayoutId: 19999; there are 10001: "):
+            client.call(action, pairs(action, LayoutId=19999))
+        with pytest.warns(SilenceWarning, match="LayoutId: 19999; there are none: "):
+            client.call(action, pairs(action, LayoutId=19999, AppId="another"))
 
 
 @pytest.mark.parametrize("task", ["task-1", ("task-1",), 5])

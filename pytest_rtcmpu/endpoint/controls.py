@@ -17,9 +17,7 @@ from pytest_rtcmpu.signatures.autopsy import Memory
 from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.credentials import Credentials, Secret
 from pytest_rtcmpu.values.forks import own_lock
-
-#: How many tasks a message names.
-_MAX_NAMED = 28
+from pytest_rtcmpu.values.text import some
 
 #: A task as such, or (AppId, TaskId).
 TaskKey = StartMPUTask | tuple[str, str]
@@ -46,12 +44,6 @@ def _shown(task: Task, contract: Contract) -> StartMPUTask:
     if not changes:
         return made
     return StartMPUTask.from_params({**made.params, **changes}, contract=contract)
-
-
-def _some(tasks: Mapping[tuple[str, str], Task]) -> str:
-    """Name some tasks, not endlessly many."""
-    more = f" and {len(tasks) - _MAX_NAMED} more" if len(tasks) > _MAX_NAMED else ""
-    return (", ".join(map(str, islice(tasks, _MAX_NAMED))) or "none") + more
 
 
 class Controls:
@@ -158,7 +150,7 @@ class Controls:
         key = _key(task)
         with self._lock:
             if key not in self._state.tasks:
-                known = _some(self._state.tasks)
+                known = some(self._state.tasks)
                 raise KeyError(f"no task (AppId, TaskId) = {key}; running: {known}")
             effects.stop(self._state, key)
 
@@ -213,7 +205,7 @@ class Controls:
         state = self._state
         found = state.tasks.get(key) or state.ended.get(key)
         if found is None:
-            known = _some({**state.tasks, **state.ended})
+            known = some({**state.tasks, **state.ended})
             raise KeyError(f"no task (AppId, TaskId) = {key}; started: {known}")
         return found
 

@@ -46,7 +46,10 @@ def with_leads(
             and not (theirs if is_relation else [p for p in theirs if _touch(p, problem)])
         ]
 
-    return tuple(replace(p, lead=lead(allow(p), "allows it")) for p in problems)
+    return tuple(
+        replace(p, lead="; ".join(filter(None, (p.lead, lead(allow(p), "allows it")))))
+        for p in problems
+    )
 
 
 def of_other_operation(action: str, contract: Contract) -> tuple[Note, ...]:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from pytest_rtcmpu.contract import Parameter
+from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.rules.verdicts import Verdicts, shown
+from pytest_rtcmpu.values.text import some
 
 # contract: "An Integer on the wire is ASCII digits with an optional leading minus."
 _PLAIN_INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
@@ -153,9 +154,18 @@ def _integer(run: Verdicts, p: Parameter, path: str, text: str) -> None:
             run.problem("enum", p.path, path, expected, shown(text))
     elif p.values_from is not None:
         if value not in run.contract.layouts:
-            run.problem("known", p.path, path, "a known layout", shown(text))
+            expected = f"a known layout, one of {some(run.contract.layouts)}"
+            lead = _registering(run.contract, value)
+            run.problem("known", p.path, path, expected, shown(text), lead=lead)
     else:
         _range(run, p, path, text, value)
+
+
+def _registering(contract: Contract, value: int | None) -> str:
+    """What makes a layout known, where it may be a user's own."""
+    if value is None or value <= contract.reserved_layouts_up_to:
+        return ""
+    return f"endpoint.register_layout({value}, panes) makes it known, to endpoint.contract too"
 
 
 def _float(run: Verdicts, p: Parameter, path: str, text: str) -> None:

@@ -15,7 +15,7 @@ class Problem:
     """A broken rule: where, what was expected, what came, and the clause.
 
     Attributes:
-        lead: what leads on, where another edition does not have the rule.
+        lead: what leads on: to another edition that does not have the rule, to what a rule allows.
     """
 
     path: str
@@ -73,10 +73,14 @@ class Verdicts:
         """Note a silence."""
         self.notes.append(Note(path=path, silence=self.contract.silence(silence), detail=detail))
 
-    def problem(self, rule: str, name: str, path: str, expected: str, got: str) -> None:
+    def problem(
+        self, rule: str, name: str, path: str, expected: str, got: str, *, lead: str = ""
+    ) -> None:
         """Add a broken rule of a parameter."""
         clause = self.contract.rule(name, rule)
-        self.problems.append(Problem(path=path, expected=expected, got=got, clause=clause))
+        self.problems.append(
+            Problem(path=path, expected=expected, got=got, clause=clause, lead=lead)
+        )
 
 
 def shown(text: str) -> str:

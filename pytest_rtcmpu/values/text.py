@@ -7,8 +7,10 @@ import errno
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from html import escape
+from itertools import islice
+from typing import Any
 
 #: The longest name that near ones are looked for: the search takes the square of that.
 _MAX_NAME = 100
@@ -38,6 +40,16 @@ def near(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
     """
     names = nearest(name, known, cutoff=cutoff)
     return f"; did you mean {', '.join(names)}?" if names else ""
+
+
+#: How many of the things that there are a message names.
+_MAX_NAMED = 28
+
+
+def some(things: Collection[Any]) -> str:
+    """Return ``1, 2 and 3 more``: what there is, not endlessly; ``none`` where there is nothing."""
+    more = f" and {len(things) - _MAX_NAMED} more" if len(things) > _MAX_NAMED else ""
+    return (", ".join(map(str, islice(things, _MAX_NAMED))) or "none") + more
 
 
 def system_error(error: OSError) -> str:

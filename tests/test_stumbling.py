@@ -21,16 +21,19 @@ from pytest_rtcmpu import (
     cli,
     contract,
     mocked,
+    rgb,
     rules,
     strategies,
 )
 from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.contract.elsewhere import to_set
+from pytest_rtcmpu.contract.types import named
 from pytest_rtcmpu.errors import SilenceWarning
 from pytest_rtcmpu.model import example_task, request_class
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.strategies.plain import plain, to_pairs
+from pytest_rtcmpu.values import colours
 from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.text import near
 
@@ -250,6 +253,72 @@ def test_a_layout_of_another_type(layout_id, panes, told):
     endpoint = Endpoint()
     with pytest.raises(TypeError, match=f"^{told}$"):
         endpoint.register_layout(layout_id, panes)
+
+
+def _colours() -> list[tuple[str, str, str]]:
+    """Each colour of each edition: the edition, the operation, the parameter."""
+    return [
+        (edition, operation, path)
+        for edition in contract.editions()
+        for operation in contract.load(edition).operations
+        for path, p in named(contract.load(edition).operation(operation).parameters)
+        if p.name.endswith("Color")
+    ]
+
+
+@pytest.mark.parametrize(("edition", "operation", "path"), _colours())
+def test_a_colour_in_another_form_leads_to_rgb(edition, operation, path):
+    """Whichever parameter it is, given by its author or sent."""
+    view = contract.load(edition).operation(operation)
+    *lists, name = path.split(".")
+    sent = ".".join((*(f"{each}.1" for each in lists), name))
+    (wrong,) = (p for p in rules.judge([(sent, "#FF0001")], view).problems if p.path == sent)
+    assert str(wrong).endswith("; rgb(255, 0, 1) makes it 65791")
+    given: object = "#FF0001"
+    for each in reversed((*lists, name)):
+        given = {python_name(each): given if each == name else [given]}
+    with pytest.raises(InvalidTask, match=r"rgb\(255, 0, 1\) makes it 65791"):
+        request_class(operation)(**{**_NOTHING[operation], **given}, contract=view)
+
+
+#: What must be given of a request, though there is nothing to give.
+_NOTHING = {
+    "StartMPUTask": dict.fromkeys(("app_id", "channel_id", "task_id", "stream_url")),
+    "UpdateMPULayout": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("#FF0000", "rgb(255, 0, 0) makes it 255"),
+        ("#0f0", "rgb(0, 255, 0) makes it 65280"),
+        ("0x0000FF", "rgb(0, 0, 255) makes it 16711680"),
+        ((1, 2, 3), "rgb(1, 2, 3) makes it 197121"),
+        ((1, 2, 300), ""),
+        ((1, 2, "3"), ""),
+        ("red", ""),
+        ("#FF00", ""),
+        ("255000", ""),
+        (None, ""),
+    ],
+)
+def test_colours_in_other_forms(given, told):
+    """What design tools write is read; what is no colour is not guessed at."""
+    assert colours.in_words(given) == told
+
+
+def test_a_colour_leads_to_what_makes_it():
+    """What rgb makes is accepted, and what the message names is what rgb makes."""
+    with pytest.raises(InvalidTask, match=r"rgb\(255, 0, 0\) makes it 255$"):
+        example_task_with(background_color="#FF0000")
+    assert example_task_with(background_color=rgb(255, 0, 0)).background_color == 255
+
+
+def example_task_with(**changes: object) -> StartMPUTask:
+    """The example task, with changes."""
+    params = {python_name(name): value for name, value in example_task().params.items()}
+    return StartMPUTask(**{**params, **changes})
 
 
 _ONES = "one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
@@ -498,9 +567,8 @@ def test_a_relation_that_another_edition_does_not_have(absent, allowed):
 )
 def test_a_value_of_another_edition_that_is_given(given, told):
     """A request says by which edition it could be made."""
-    params = {python_name(name): value for name, value in example_task().params.items()}
     with pytest.raises((InvalidTask, TypeError), match=told):
-        StartMPUTask(**{**params, **given})
+        example_task_with(**given)
 
 
 def test_a_failing_test_says_which_edition_allows_what_was_refused(pytester, run):

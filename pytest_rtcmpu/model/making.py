@@ -15,6 +15,7 @@ from pytest_rtcmpu.model.forms import flatten, starts_of
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.model.structs import fields_of
 from pytest_rtcmpu.rules import Problem
+from pytest_rtcmpu.values import colours
 from pytest_rtcmpu.values.text import near
 
 _WRONG: Any = object()
@@ -114,7 +115,10 @@ class Making:
     def _wrong(self, p: Parameter, path: str, expected: str, value: object) -> Any:
         clause = self.contract.clause("request.integer.form" if p.is_integer else "request.utf-8")
         got = f"{type(value).__name__} {_clip(repr(value))}"
-        self.problems.append(Problem(path=path, expected=expected, got=got, clause=clause))
+        lead = colours.in_words(value) if p.is_colour else ""
+        self.problems.append(
+            Problem(path=path, expected=expected, got=got, clause=clause, lead=lead)
+        )
         return _WRONG
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.rules.verdicts import Verdicts, shown
+from pytest_rtcmpu.values import colours
 from pytest_rtcmpu.values.text import some
 
 # contract: "An Integer on the wire is ASCII digits with an optional leading minus."
@@ -144,7 +145,8 @@ def _integer(run: Verdicts, p: Parameter, path: str, text: str) -> None:
         return
     if not _PLAIN_INTEGER.fullmatch(text):
         if not is_integer(text):
-            run.problem("integer", p.path, path, "an Integer", shown(text))
+            lead = colours.in_words(text) if p.is_colour else ""
+            run.problem("integer", p.path, path, "an Integer", shown(text), lead=lead)
             return
         run.note("silence.integer-form", path, shown(text))
     value = integer(text)

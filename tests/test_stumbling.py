@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis.errors import InvalidArgument
@@ -20,8 +21,10 @@ from pytest_rtcmpu import (
     StopMPUTask,
     cli,
     contract,
+    faults,
     mocked,
     rgb,
+    rgb_components,
     rules,
     strategies,
 )
@@ -255,6 +258,57 @@ def test_a_layout_of_another_type(layout_id, panes, told):
         endpoint.register_layout(layout_id, panes)
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda e: e.advance_clock("10"),
+            "by: expected a timedelta or a number of seconds, got str '10'",
+        ),
+        (
+            lambda e: e.advance_clock(None),
+            "by: expected a timedelta or a number of seconds, got NoneType None",
+        ),
+        (lambda e: e.advance_clock(float("nan")), "by: expected a timedelta or a number of"),
+        (
+            lambda e: e.advance_clock(1e300),
+            "by: expected a timedelta or a number of seconds, got 1",
+        ),
+        (lambda e: e.list_tasks("1"), "offset: expected an int, 0 or more, got str '1'"),
+        (lambda e: e.list_tasks(-1), "offset: expected an int, 0 or more, got -1"),
+        (lambda e: e.list_tasks(0, "1"), "limit: expected an int, 0 or more, or None, got str"),
+        (lambda e: Endpoint(max_calls="9"), "max_calls: expected an int, 1 or more, got str '9'"),
+        (lambda e: Endpoint(max_calls=True), "max_calls: expected an int, 1 or more, got bool"),
+        (lambda e: faults.delay("1"), "seconds: expected a number of seconds, 0 or more, got str"),
+        (lambda e: faults.slow_bytes("1"), "bytes_per_second: expected a number above 0, got str"),
+        (
+            lambda e: faults.status("500"),
+            "http_status: expected an int, 200 or more, got str '500'",
+        ),
+        (lambda e: faults.body("{}"), "content: expected bytes, got str"),
+        (
+            lambda e: rgb_components("#FF0000"),
+            "color: expected a colour from 0 to 16777215, got str",
+        ),
+        (lambda e: strategies.user_panes(min_size="1"), "min_size: expected 0 to 16, got '1'"),
+    ],
+)
+def test_what_is_no_number(call, told):
+    """A numeric argument says what it expects, and the type and value of what came."""
+    with pytest.raises((TypeError, ValueError, InvalidArgument)) as caught:
+        call(Endpoint())
+    assert str(caught.value).startswith(told)
+
+
+def test_the_clock_moves_by_numbers_and_timedeltas():
+    """Whole and broken seconds, back and forth."""
+    endpoint = Endpoint(now=datetime(2026, 1, 1, tzinfo=UTC))
+    endpoint.advance_clock(1.5)
+    endpoint.advance_clock(timedelta(seconds=-1))
+    endpoint.advance_clock(-1)
+    assert endpoint.now == datetime(2025, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)
+
+
 def _colours() -> list[tuple[str, str, str]]:
     """Each colour of each edition: the edition, the operation, the parameter."""
     return [
@@ -428,6 +482,9 @@ def test_statuses_are_given_one_by_one():
         ("phases = None", "phases: expected a tuple of texts, got None"),
         ("clauses = (1,)", "clauses: expected a tuple of texts, got (1,)"),
         ("phases = ('document',)", "phase 'document': expected one of documented, pairwise"),
+        ("max_examples = '5'", "max_examples: expected an int, 1 or more, got str '5'"),
+        ("timeout = 0", "timeout: expected a number of seconds above 0, got 0"),
+        ("budget = 1.5", "budget: expected an int, 1 or more, or None, got float 1.5"),
         ("clauses = 'task-id.*'", "clauses: expected a tuple of texts, got 'task-id.*'"),
         ("operations = 'StopMPUTask'", "operations: expected a tuple of texts"),
     ],

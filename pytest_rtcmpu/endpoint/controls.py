@@ -14,7 +14,7 @@ from pytest_rtcmpu.endpoint.record import Call, once
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State, Task
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.signatures.autopsy import Memory
-from pytest_rtcmpu.values.arguments import naming_keywords
+from pytest_rtcmpu.values.arguments import expect_number, naming_keywords
 from pytest_rtcmpu.values.credentials import Credentials, Secret
 from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.text import some
@@ -123,6 +123,9 @@ class Controls:
         self, offset: int = 0, limit: int | None = None
     ) -> list[tuple[StartMPUTask, int]]:
         """Return what ``list_tasks`` does, each task with its status."""
+        expect_number("offset", offset, "an int, 0 or more", low=0, whole=True)
+        if limit is not None:
+            expect_number("limit", limit, "an int, 0 or more, or None", low=0, whole=True)
         end = None if limit is None else offset + limit
         with self._lock:
             contract = self._state.contract
@@ -236,7 +239,14 @@ class Controls:
 
     def advance_clock(self, by: timedelta | float) -> None:
         """Move the clock on by a timedelta or by seconds (back where negative)."""
-        self._state.advance_clock(by if isinstance(by, timedelta) else timedelta(seconds=by))
+        if not isinstance(by, timedelta):
+            expected = "a timedelta or a number of seconds"
+            expect_number("by", by, expected)
+            try:
+                by = timedelta(seconds=by)
+            except OverflowError:
+                raise ValueError(f"by: expected {expected}, got {by!r}") from None
+        self._state.advance_clock(by)
 
     # --------------------------------------------------------------------- what is asked for
 

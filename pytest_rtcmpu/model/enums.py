@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import Enum, IntEnum, StrEnum
 
 from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.values.arguments import expect_number
 from pytest_rtcmpu.values.colours import LIMITS
 from pytest_rtcmpu.values.colours import rgb as rgb
 
@@ -87,6 +88,7 @@ def rgb_components(color: int) -> tuple[int, int, int]:
         ValueError: for one outside BackgroundColor's range.
     """
     minimum, maximum = LIMITS
+    expect_number("color", color, f"a colour from {minimum} to {maximum}", whole=True)
     if not minimum <= color <= maximum:
         raise ValueError(f"expected a colour from {minimum} to {maximum}, got {color}")
     return color & 255, color >> 8 & 255, color >> 16 & 255

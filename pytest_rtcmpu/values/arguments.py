@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from pytest_rtcmpu.values.text import near
+from pytest_rtcmpu.values.text import near, shorten
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+#: Characters of a value in a message.
+_MAX_SHOWN = 80
 
 
 def naming_keywords(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -32,6 +34,34 @@ def naming_keywords(function: Callable[_P, _R]) -> Callable[_P, _R]:
         return function(*args, **kwargs)
 
     return named
+
+
+def expect_number(
+    name: str,
+    value: object,
+    expected: str,
+    *,
+    low: float | None = None,
+    above: float | None = None,
+    whole: bool = False,
+) -> None:
+    """Refuse what is given in place of a number.
+
+    Args:
+        expected: in words, its limits too: ``a number of seconds``.
+        low, above: the lowest number, or one that all must be above.
+        whole: whether it must be an int.
+
+    Raises:
+        TypeError: for what is no number; ``True`` is none.
+        ValueError: for one outside the limits, and for one that is not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        got = f"{type(value).__name__} {shorten(repr(value), _MAX_SHOWN)}"
+        raise TypeError(f"{name}: expected {expected}, got {got}")
+    is_in = (low is None or value >= low) and (above is None or value > above)
+    if not is_in or not math.isfinite(value):
+        raise ValueError(f"{name}: expected {expected}, got {value!r}")
 
 
 def option_hint(unknown: Iterable[str], options: Iterable[str]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import trustme  # noqa: F401 - what a test imports first pytester forgets, and cryptography minds
 from hypothesis.errors import InvalidArgument
 
 from pytest_rtcmpu import (
@@ -19,6 +22,7 @@ from pytest_rtcmpu import (
     InvalidTask,
     StartMPUTask,
     StopMPUTask,
+    TransportError,
     cli,
     contract,
     faults,
@@ -30,11 +34,16 @@ from pytest_rtcmpu import (
 )
 from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.checks.run import EndpointBench, Settings, run_bench
+from pytest_rtcmpu.checks.testees import targets
 from pytest_rtcmpu.contract.elsewhere import to_set
 from pytest_rtcmpu.contract.types import named
 from pytest_rtcmpu.errors import SilenceWarning
 from pytest_rtcmpu.model import example_task, request_class
 from pytest_rtcmpu.model.names import python_name
+from pytest_rtcmpu.server.authority import Authority
+from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.server.setup import write_files
 from pytest_rtcmpu.strategies.plain import plain, to_pairs
 from pytest_rtcmpu.values import colours
 from pytest_rtcmpu.values.arguments import naming_keywords
@@ -872,6 +881,98 @@ def test_the_seal_can_be_lifted_for_a_run(pytester, run):
     )
     run("-o", "rtcmpu_seal=false").assert_outcomes(passed=1)
     run().assert_outcomes(failed=1)
+
+
+# ---------------------------------------------------------------- an endpoint that is not there
+
+
+def _closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_an_endpoint_that_is_not_there_is_one_plain_line(capsys):
+    """The shell says in one line that nothing listens there, by errno's name, and to start it."""
+    url = f"http://127.0.0.1:{_closed_port()}"
+    assert cli.main(["check", "endpoint", url]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        f"rtcmpu: {url}: the endpoint cannot be reached: ECONNREFUSED, Connection refused; nothing "
+        "listens there: start it first, or name the URL that it listens at\n"
+    )
+
+
+def test_an_endpoint_that_goes_away_is_said_as_plainly():
+    """Where the first request finds out, it says what the first look would."""
+    url = f"http://127.0.0.1:{_closed_port()}"
+    with (
+        closing(EndpointBench(url, settings=Settings(phases=("documented",)))) as bench,
+        pytest.raises(CannotRun, match="cannot be reached: ConnectionError: ECONNREFUSED, ") as e,
+    ):
+        run_bench(bench, bench.settings)
+    assert "nothing listens there: start it first" in str(e.value)
+    assert "Max retries" not in str(e.value)
+
+
+def test_a_client_says_what_the_system_says():
+    """A transport error has the system's own words, and no pool's."""
+    url = f"http://127.0.0.1:{_closed_port()}"
+    with (
+        Client(Credentials("i", "s"), url) as client,
+        pytest.raises(TransportError, match=r"ConnectionError: ECONNREFUSED, ") as caught,
+    ):
+        client.start_mpu_task(example_task())
+    assert "Pool" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["its own", "none"])
+def test_an_endpoint_whose_tls_fails_is_one_error(capsys, pytester, run, scheme):
+    """The shell and pytest say once that TLS fails, and what to do."""
+    context = Authority().serving("127.0.0.1") if scheme == "its own" else None
+    with Server(Endpoint().handle, ssl_context=context) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        assert cli.main(["check", "endpoint", url]) == 2
+        said = capsys.readouterr().err
+        assert f"rtcmpu: {url}: the endpoint cannot be reached: TLS, " in said
+        assert "set REQUESTS_CA_BUNDLE" in said
+        result = run(f"--rtcmpu-endpoint={url}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.str().count("cannot be reached: TLS, ") == 1
+
+
+def test_an_authority_of_ones_own_is_trusted(monkeypatch, tmp_path):
+    """What REQUESTS_CA_BUNDLE names is trusted, as requests does, a file or a folder."""
+    authority = Authority()
+    files = write_files(authority, tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(files.authority))
+    with Server(Endpoint().handle, ssl_context=authority.serving("127.0.0.1")) as server:
+        target = targets.endpoint_target(f"https://127.0.0.1:{server.port}")
+        target.expect_there(Settings())
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
+        with pytest.raises(CannotRun, match="cannot be reached"):
+            target.expect_there(Settings())
+
+
+def test_what_a_proxy_connects_to_is_not_looked_at(monkeypatch):
+    """A live endpoint is behind the proxy that the environment names."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    targets.endpoint_target("http://rtc.example.invalid").expect_there(Settings())
+
+
+def test_a_contract_class_whose_endpoint_is_not_there_is_one_error(pytester, run):
+    """One check fails and says why; the others say that they were not run."""
+    pytester.makepyfile(
+        "from pytest_rtcmpu.testing import EndpointContract\n"
+        f"class TestIt(EndpointContract):\n    url = 'http://127.0.0.1:{_closed_port()}'\n"
+        "    phases = ('documented',)\n    clauses = ('layout-ids.*',)\n"
+    )
+    result = run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    counted = result.parseoutcomes()
+    assert counted["failed"] == 1
+    assert counted["skipped"] >= 1
+    assert "passed" not in counted
+    assert "cannot be reached: ConnectionError: ECONNREFUSED, " in result.stdout.str()
 
 
 # ---------------------------------------------------------------------- the ledger, and replay

@@ -173,6 +173,8 @@ def check(arguments: list[str]) -> int:
     try:
         for target in targets:
             own = target.settled(settings)
+            if target.kind == "url":
+                target.expect_there(own)
             with target.bench(own, credentials) as bench, _Progress(target) as progress:
                 subjects.append(run_bench(bench, own, progress=progress))
             if not subjects[-1].complete:

@@ -15,7 +15,15 @@ from urllib.parse import quote
 from pytest_rtcmpu.checks import cases
 from pytest_rtcmpu.checks.bench import BaseBench, Check, Settings, exchange_text, redact_all
 from pytest_rtcmpu.checks.core import CannotRun, Finding, Phase
-from pytest_rtcmpu.checks.endpoint.care import DEAF, Care, Task, cost, plan_lines, refusal
+from pytest_rtcmpu.checks.endpoint.care import (
+    DEAF,
+    Care,
+    Task,
+    cost,
+    out_of_reach,
+    plan_lines,
+    refusal,
+)
 from pytest_rtcmpu.checks.endpoint.cases import documented, pairwise, step_strategy
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
@@ -193,7 +201,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             CannotRun: where none ever came, or too many in a row could not be read.
         """
         if not self._reached:
-            raise CannotRun(f"the endpoint cannot be reached: {error}") from None
+            raise out_of_reach(self._url, str(error).removeprefix(f"{self._url}: ")) from None
         self.unread = self.unread + 1 if isinstance(error, _UNREAD) else 0
         if self.unread >= MAX_UNREAD:
             raise CannotRun(

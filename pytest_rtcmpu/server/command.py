@@ -26,7 +26,7 @@ from pytest_rtcmpu.server.setup import LANGUAGES, Files, variables_of, write_fil
 from pytest_rtcmpu.values.arguments import Parser, positive, whole_number
 from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.files import Lines
-from pytest_rtcmpu.values.hosts import allowed_hosts
+from pytest_rtcmpu.values.hosts import allowed_hosts, host_name
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
 from pytest_rtcmpu.values.text import for_json, for_terminal, system_error
@@ -133,10 +133,13 @@ def _parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--host", type=_host, default="127.0.0.1", help="address to listen on (%(default)s)"
+    )
     parser.add_argument(
         "--own-name",
         action="append",
+        type=_host,
         default=[],
         metavar="NAME",
         help="another name of this machine to be controlled under; repeatable",
@@ -181,6 +184,13 @@ def _parser() -> argparse.ArgumentParser:
         help="how many of the latest calls are kept (%(default)s)",
     )
     return parser
+
+
+def _host(text: str) -> str:
+    try:
+        return host_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class _Recording:

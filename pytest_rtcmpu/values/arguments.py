@@ -109,8 +109,8 @@ def seconds(text: str) -> float:
     return number
 
 
-#: What no option takes that does not take every text.
-_NOTHING = "\0?"
+#: A plain word: an option that takes it takes about any, and is not meant by one.
+_ANY_WORD = "x"
 
 
 class Parser(argparse.ArgumentParser):
@@ -146,7 +146,7 @@ def _takes(action: argparse.Action, word: str) -> bool:
     """Whether an option takes a word as its value, and not just any."""
     if action.choices is not None:
         return word in action.choices
-    return _reads(action.type, word) and not _reads(action.type, _NOTHING)
+    return _reads(action.type, word) and not _reads(action.type, _ANY_WORD)
 
 
 def _reads(kind: Any, word: str) -> bool:

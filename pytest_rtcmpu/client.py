@@ -328,9 +328,9 @@ class Client:
 
     def _transmit(self, request: Request) -> Response:
         # What was signed goes out as it is: requests would quote a URL of its own anew.
-        prepared = self.session.prepare_request(requests.Request(request.method, self.endpoint))
+        plain = requests.Request(request.method, self.endpoint, auth=_no_auth)
+        prepared = self.session.prepare_request(plain)
         prepared.url = f"{self.endpoint.rstrip('/')}{request.target}"
-        prepared.headers.pop("Authorization", None)  # of a .netrc
         if prepared.headers.get("Accept-Encoding", "identity") != "identity":
             prepared.headers["Accept-Encoding"] = bounded.CODINGS
         prepared.headers.update(request.headers)
@@ -338,9 +338,10 @@ class Client:
         prepared.headers.pop("Content-Length", None)
         if request.method == "POST":
             prepared.headers["Content-Length"] = str(len(request.body))
-        settings = self.session.merge_environment_settings(self.endpoint, {}, None, None, None)
+        # No proxy of the environment reaches what listens on this machine, and none is looked for.
+        proxies = {"no_proxy": urlsplit(self.endpoint).hostname or ""} if self._is_here else {}
+        settings = self.session.merge_environment_settings(self.endpoint, proxies, None, None, None)
         if self._is_here:
-            # No proxy of the environment reaches what listens on this machine.
             settings["proxies"] = dict(self.session.proxies)
         began = time.monotonic()
         settings["stream"] = True  # read below, against the clock
@@ -413,6 +414,11 @@ def _named(
     if given:
         raise TypeError(f"task: expected {expected}, got a task and {', '.join(given)}")
     return {name: getattr(task, name) for name in ids if hasattr(task, name)}
+
+
+def _no_auth(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    """The signature is all the authorization there is, whatever a .netrc says."""
+    return prepared
 
 
 def _own_session() -> requests.Session:

@@ -216,6 +216,9 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> type[StartMPUTaskError]:
     try:
+        if name.startswith("__"):
+            # Every "from … import" asks for __path__, and would load every edition.
+            raise KeyError(name)
         # What is another operation's is written out above.
         return _own_classes()[name]  # type: ignore[return-value]
     except KeyError:

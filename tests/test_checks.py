@@ -3,6 +3,7 @@
 import itertools
 import json
 import threading
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 
@@ -470,6 +471,38 @@ def test_an_endpoint_is_checked_on_what_it_shows_to_know(has):
         named = Settings(operations=("StopMPUTask",))
         with closing(EndpointBench(server.url, settings=named)) as bench:
             assert bench.operations == ("StopMPUTask",)
+
+
+class EndsWhatItRefuses(Endpoint):
+    """An endpoint that ends what runs when it refuses anything, and first looks whether it runs."""
+
+    def handle(self, request):
+        """Answer it, and end what runs."""
+        response = super().handle(request)
+        if self.calls[-1].action == "UpdateMPULayout" and not self.tasks:
+            return replace(response, status=400, body=b'{"Code": "InvalidTask.NotFound"}')
+        if self.calls[-1].code:
+            for task in self.tasks:
+                self.stop(task)
+        return response
+
+
+@pytest.mark.parametrize("kind", [Endpoint, EndsWhatItRefuses])
+def test_a_case_goes_on_with_a_running_task_and_blames_no_value_for_what_came_before(kind):
+    """The same start is not repeated for each case; where the answer is another, the case is."""
+    later = contract.load("2021-03")
+    endpoint = kind(warn=lambda _: None, explain=False, contract=later)
+    some = {"clauses": ("update.user-panes.texts.*",), "operations": ("UpdateMPULayout",)}
+    settings = Settings(phases=("documented",), edition="2021-03", **some)
+    with (
+        Server(endpoint.handle) as server,
+        closing(EndpointBench(server.url, settings=settings)) as bench,
+    ):
+        results = run_bench(bench, settings).results
+    assert [result.clause for result in results if result.broken] == []
+    called = Counter(call.action for call in endpoint.calls)
+    assert called["UpdateMPULayout"] > 100
+    assert (called["StartMPUTask"] < 10) == (kind is Endpoint)
 
 
 def start_or_stop(params, *, endpoint, credentials, timeout, operation="StartMPUTask"):

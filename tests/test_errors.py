@@ -64,6 +64,13 @@ def test_each_own_code_has_a_class(code: str, expected: tuple[str, int, tuple[st
     assert str(error) == f"{code} (HTTP {http_status}, RequestId r): m"
 
 
+def test_an_import_of_an_error_loads_no_edition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What every "from … import" asks a module for is no Code's class."""
+    monkeypatch.setattr(errors, "_own_classes", lambda: pytest.fail("every edition is loaded"))
+    assert not hasattr(errors, "__path__")
+    from pytest_rtcmpu.errors import TransportError  # noqa: F401
+
+
 def test_there_are_no_other_own_classes() -> None:
     """The classes made are those of the table, and another operation's as the service's."""
     own = {

@@ -109,6 +109,10 @@ class Check(Generic[O]):
     operation: str | None = None
 
 
+#: Checks by their place in the contract.
+_Checks = dict[int, Check[O]]
+
+
 @dataclass(kw_only=True)
 class _Tally:
     exercised: int = 0
@@ -147,6 +151,8 @@ class BaseBench(Generic[O, S]):
         self._count = 0
         self._fresh: list[Finding] = []
         self._settled: set[str] = set()
+        #: Of each operation: the checks that always apply, and by clause those of few cases.
+        self._by_operation: dict[str, tuple[_Checks[O], dict[str, _Checks[O]]]] = {}
         self._hits: list[Finding] = []
         self._shrink_until = 0.0
 
@@ -246,14 +252,17 @@ class BaseBench(Generic[O, S]):
         *,
         scenario: str,
         operation: str,
+        about: Collection[str],
         exchanges: Callable[[], tuple[Exchange, ...]],
         case: Callable[[], Mapping[str, Any]],
     ) -> list[Finding]:
-        """Judge one observation by every selected check, keep count, and return its findings."""
+        """Judge one observation by every selected check, keep count, and return its findings.
+
+        Args:
+            about: the clauses that it is about.
+        """
         found: list[Finding] = []
-        for check in self._selected_checks:
-            if check.operation not in (None, operation):
-                continue
+        for check in self._applying(operation, about):
             said = check.judge(observation)
             if said is None:
                 continue
@@ -278,6 +287,19 @@ class BaseBench(Generic[O, S]):
                 for breach in listed[:1]
             )
         return found
+
+    def _applying(self, operation: str, about: Collection[str]) -> Iterator[Check[O]]:
+        """The selected checks that may apply to an observation, in the contract's order."""
+        always, of_its_own = self._by_operation.setdefault(operation, ({}, {}))
+        if not always and not of_its_own:
+            for at, check in enumerate(self._selected_checks):
+                if check.operation in (None, operation):
+                    # There are hundreds that only their own few cases are about.
+                    kept = of_its_own.setdefault(check.clause, {}) if check.only_about else always
+                    kept[at] = check
+        own = {at: c for clause in about for at, c in of_its_own.get(clause, {}).items()}
+        applying = {**always, **own}
+        return (applying[at] for at in sorted(applying))
 
     def _leave_out(self, phase: Phase, scenario: S, why: str) -> None:
         """Count a case that is not run: what it might have broken is not held."""

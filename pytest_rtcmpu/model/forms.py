@@ -8,6 +8,7 @@ as they go onto the wire.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pytest_rtcmpu.contract import Contract, Parameter
@@ -17,7 +18,8 @@ from pytest_rtcmpu.rules import Collected, value_of, wire_text
 Params = Mapping[str, Any]
 
 
-def starts_of(contract: Contract) -> dict[str, int]:
+@lru_cache(maxsize=64)
+def starts_of(contract: Contract) -> Mapping[str, int]:
     """Return the index that the first item of each list has, by the list's full name."""
     return {name: p.bases[0] for name, p in named(contract.parameters) if p.bases}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_rtcmpu.contract import Contract, Parameter, Relation
 from pytest_rtcmpu.model.forms import flatten, starts_of
-from pytest_rtcmpu.rules import breaches, collect, wire_text
+from pytest_rtcmpu.rules import Collected, breaches, collect, wire_text
 from pytest_rtcmpu.strategies.plain import plain_item, plain_value
 from pytest_rtcmpu.strategies.values import samples_of
 
@@ -26,7 +26,14 @@ def binding(contract: Contract) -> tuple[Relation, ...]:
 
 def first_breach(contract: Contract, params: Mapping[str, Any], relation: Relation) -> str | None:
     """Return the path at which a relation does not hold, or ``None``."""
-    found = collect(flatten(params, starts_of(contract)), contract)
+    return _first_breach(_collected(contract, params), contract, relation)
+
+
+def _collected(contract: Contract, params: Mapping[str, Any]) -> Collected:
+    return collect(flatten(params, starts_of(contract)), contract)
+
+
+def _first_breach(found: Collected, contract: Contract, relation: Relation) -> str | None:
     return next((path for path, _, _ in breaches(found, contract, relation)), None)
 
 
@@ -68,8 +75,9 @@ def mend(
 def _broken(
     contract: Contract, params: Mapping[str, Any], relations: tuple[Relation, ...]
 ) -> Iterator[tuple[Relation, str]]:
+    found = _collected(contract, params)
     for relation in relations:
-        path = first_breach(contract, params, relation)
+        path = _first_breach(found, contract, relation)
         if path is not None:
             yield relation, path
 

@@ -55,7 +55,12 @@ _QUERIES = (
 
 def plain_alphabet(p: Parameter) -> str:
     """Return the characters that every edition allows, letters first."""
-    matches = re.compile(p.alphabet or p.generate.get("pattern", "[A-Za-z0-9]")).fullmatch
+    return _letters(p.alphabet or p.generate.get("pattern", "[A-Za-z0-9]"))
+
+
+@lru_cache(maxsize=256)
+def _letters(pattern: str) -> str:
+    matches = re.compile(pattern).fullmatch
     ascii_only, others = range(0x21, 0x7F), range(0xA1, 0xD800)
     for codes in (ascii_only, others):
         found = [chr(code) for code in codes if matches(chr(code))]

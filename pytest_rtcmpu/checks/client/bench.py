@@ -150,6 +150,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
             diagnosis.common.get("AccessKeyId", ""),
             diagnosis.common.get("SignatureNonce", ""),
         )
+        found = rules.collect(call.pairs, self._view)
         self._arrived.append(
             Sent(
                 call=call,
@@ -158,7 +159,8 @@ class ClientBench(BaseBench[Observation, Scenario]):
                 request_id=request_id,
                 code=code,
                 nonce_repeated=bool(nonce[1]) and nonce in self._nonces,
-                problems=rules.judge(call.pairs, self._view).problems,
+                found=found,
+                problems=rules.judge_collected(found, self._view).problems,
             )
         )
         self._nonces.add(nonce)
@@ -249,6 +251,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
             observation,
             scenario=scenario.name,
             operation=scenario.operation,
+            about=self._about(scenario),
             exchanges=lambda: tuple(
                 exchange_text(s.call.request, s.reply, _KEY, _TEMPORARY_KEY) for s in arrived
             ),

@@ -10,7 +10,7 @@ from pytest_rtcmpu.checks.bench import Judgement
 from pytest_rtcmpu.checks.testees.protocol import Outcome
 from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.endpoint import Call, Diagnosis
-from pytest_rtcmpu.rules import Collected, Problem, collect
+from pytest_rtcmpu.rules import Collected, Problem
 from pytest_rtcmpu.values.credentials import Credentials
 from pytest_rtcmpu.values.messages import Response
 
@@ -73,6 +73,8 @@ class Sent:
     request_id: str | None
     code: str | None
     nonce_repeated: bool
+    #: The operation's parameters, gathered.
+    found: Collected
     #: What is wrong with the parameters, by path and clause.
     problems: tuple[Problem, ...] = ()
 
@@ -84,13 +86,9 @@ class Sent:
         """The first value sent under exactly that name."""
         return next(iter(self.values(name)), None)
 
-    def found(self, contract: Contract) -> Collected:
-        """The operation's parameters, gathered."""
-        return collect(self.call.pairs, contract)
-
-    def items(self, p: Parameter, contract: Contract) -> dict[int, Any]:
+    def items(self, p: Parameter) -> dict[int, Any]:
         """A list's items by index: texts, or structs as mappings of fields."""
-        return sent_items(self.found(contract), p, p.name)
+        return sent_items(self.found, p, p.name)
 
 
 def sent_items(found: Collected, p: Parameter, path: str) -> dict[int, Any]:

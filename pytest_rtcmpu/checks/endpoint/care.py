@@ -166,7 +166,9 @@ def plan_lines(
             calls += own
             stops += starts
         listed = ", ".join(f"{number} {name}" for name, number in calls.items())
-        told.append(f"{phase}: {count(calls.total(), 'call')}" + (f" ({listed})" if calls else ""))
+        # Fewer where a case can go on with the task of the one before.
+        most = f"at most {count(calls.total(), 'call')}"
+        told.append(f"{phase}: {most}" + (f" ({listed})" if calls else ""))
     told += (f"{phase}: some {number} calls, and more to shrink" for phase, number in drawn.items())
     told.append(f"to stop what these start: at most {count(stops, 'call')}")
     return tuple(told)

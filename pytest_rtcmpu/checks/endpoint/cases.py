@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, cast
 
 from pytest_rtcmpu.checks import cases
@@ -17,6 +19,7 @@ from pytest_rtcmpu.checks.endpoint.scenarios import (
     Step,
     fresh,
     fresh_pairs,
+    sequence,
     single,
 )
 from pytest_rtcmpu.contract import Contract
@@ -197,15 +200,16 @@ def _tokens(contract: Contract) -> Iterator[Scenario]:
 
 
 def _refusals(contract: Contract) -> Iterator[Scenario]:
-    for name, clause, broken in cases.breaches(contract):
-        refused = Expect.refused(contract, clause)
-        step = Step(pairs=fresh_pairs(broken, contract), expect=refused)
-        again = Step(
-            pairs=fresh(cases.plain(contract), contract),
-            expect=Expect(clause=AFTER_REFUSAL),
-        )
-        # A refused request reserves no TaskId: the same one, put right, is accepted.
-        yield Scenario(name=name, steps=(step, again))
+    # A refused request reserves no TaskId: the same one, put right, is accepted. When that is seen
+    # of the first and the last way to break a rule, it is of those between.
+    again = Step(pairs=fresh(cases.plain(contract), contract), expect=Expect(clause=AFTER_REFUSAL))
+    for clause, breaches in groupby(cases.breaches(contract), key=itemgetter(1)):
+        ways = [(name, broken) for name, _, broken in breaches]
+        for name, broken in ways:
+            refused = Expect.refused(contract, clause)
+            step = Step(pairs=fresh_pairs(broken, contract), expect=refused)
+            is_at_end = (name, broken) in (ways[0], ways[-1])
+            yield sequence(name, step, *((again,) if is_at_end else ()))
     for text in ("1.0", "0x1"):
         pairs = fresh(cases.plain(contract, MediaEncode=text), contract)
         expect = Expect.refused(

@@ -28,11 +28,11 @@ def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
         view: the operation in view.
     """
     start = _start(contract)
-    # One that starts a task itself finds none; to any other the task is there.
-    is_start = view.in_view.effect == "start"
+    # One that starts a task itself finds none; to any other that names one it is there.
+    needs_task = view.has("TaskId") and view.in_view.effect != "start"
     for name, clause, params in cases.valid(view):
         step = _step(view, params, Expect.accepted(view, clause))
-        before = () if is_start else (_start_of(start, step),)
+        before = (_start_of(start, step),) if needs_task else ()
         yield sequence(f"{view.action} {name}", *before, step)
     for signature, method in MODES:
         for reply_format in ("JSON", "XML"):
@@ -44,11 +44,11 @@ def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
             about = Expect(clause=view.rule(None, "accepted").id)
             step = replace(_step(view, cases.plain(view), about), **mode)
             name = f"{view.action}, signature {signature} by {method}, {reply_format}"
-            yield sequence(name, *(() if is_start else (start,)), step)
+            yield sequence(name, *((start,) if needs_task else ()), step)
     for name, clause, broken in cases.breaches(view):
         refused = Expect.refused(view, clause)
         step = Step(pairs=fresh_pairs(broken, view), operation=view.action, expect=refused)
-        yield sequence(f"{view.action} {name}", *(() if is_start else (start,)), step)
+        yield sequence(f"{view.action} {name}", *((start,) if needs_task else ()), step)
     make = _OF_EFFECTS.get(view.in_view.effect)
     if make is not None:
         yield from make(contract, view)

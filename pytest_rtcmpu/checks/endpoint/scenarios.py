@@ -51,6 +51,10 @@ class Expect:
         code_clause = about or clause.code_clause or clause.id
         return cls(clause=about or clause.id, codes=clause.codes, code_clause=code_clause)
 
+    def fits(self, success: bool, code: str | None) -> bool:
+        """Whether a reply is what is expected, its status aside."""
+        return code in self.codes if self.codes else success
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:

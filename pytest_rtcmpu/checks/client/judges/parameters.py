@@ -31,9 +31,9 @@ def _text(sent: Sent, p: Parameter) -> str | None:
 
 def _present(o: Observation, sent: Sent, p: Parameter) -> bool:
     if p.items is not None:
-        return bool(sent.items(p, o.contract))
+        return bool(sent.items(p))
     if p.kind == "struct":
-        return bool(sent_value(sent.found(o.contract), p, p.name))
+        return bool(sent_value(sent.found, p, p.name))
     return _text(sent, p) is not None
 
 
@@ -139,7 +139,7 @@ def _zeros_sent(path: str) -> Judge:
             return None
         found = []
         for s in o.sent:
-            texts = [spot.text for spot in rules.spots(s.found(o.contract), o.contract, path)]
+            texts = [spot.text for spot in rules.spots(s.found, o.contract, path)]
             if _count_zeros([rules.number(text) for text in texts if text is not None]) < given:
                 got = ", ".join(f"{path}={text}" for text in texts) or _absent(o, s, path)
                 found.append(Breach(expected=f"{path}=0, {given} times", got=got))
@@ -181,7 +181,7 @@ def zero_pane_id_sent(o: Observation) -> Iterable[Breach] | None:
 
 def _matches(o: Observation, s: Sent, p: Parameter) -> list[tuple[int, Mapping[str, Any]]]:
     """For each item that was given the one that was sent for it, at which index."""
-    return _matched(p, asked_for(o, p.name) or [], s.items(p, o.contract))
+    return _matched(p, asked_for(o, p.name) or [], s.items(p))
 
 
 def _matched(
@@ -214,7 +214,7 @@ def _likeness(p: Parameter, given: Mapping[str, Any], sent: Mapping[str, Any]) -
 
 def _integers(o: Observation, s: Sent) -> Iterator[tuple[str, str]]:
     """Every Integer that was sent: name and text."""
-    found = s.found(o.contract)
+    found = s.found
     for name, p in named(o.contract.parameters):
         if p.is_integer:
             for spot in rules.spots(found, o.contract, name):
@@ -261,9 +261,9 @@ def _changed_structs(o: Observation) -> Iterator[Breach]:
         given = asked_for(o, p.name)
         if p.kind == "struct" and given:
             for s in o.sent:
-                sent = sent_value(s.found(o.contract), p, p.name) if p.items is None else {}
+                sent = sent_value(s.found, p, p.name) if p.items is None else {}
                 if p.items is not None:
-                    yield from _changed_items(p, given, s.items(p, o.contract), p.name)
+                    yield from _changed_items(p, given, s.items(p), p.name)
                 else:
                     yield from _changed_fields(p, given, sent, p.name)
 
@@ -313,7 +313,7 @@ def _in_list(judge: JudgeList, name: str, o: Observation) -> list[Breach] | None
         return None
     found = []
     for s in o.sent:
-        items = s.items(p, o.contract)
+        items = s.items(p)
         if items:
             found.append(judge(p, given, items))
     return [breach for breach in found if breach is not None]
@@ -398,7 +398,7 @@ def _field_sent(path: str) -> Judge:
         return [
             Breach(expected=spot.path, got=_absent(o, s, spot.path))
             for s in o.sent
-            for spot in rules.spots(s.found(o.contract), o.contract, path)
+            for spot in rules.spots(s.found, o.contract, path)
             if spot.text is None
         ]
 
@@ -415,7 +415,7 @@ def all_items_sent(path: str) -> Judge:
             return None
         found = []
         for s in o.sent:
-            sent = [spot.text for spot in rules.spots(s.found(o.contract), o.contract, path)]
+            sent = [spot.text for spot in rules.spots(s.found, o.contract, path)]
             if p.kind == "struct":
                 if len(sent) != len(given):
                     expected = f"{len(given)} items of {path}"
@@ -438,7 +438,7 @@ def each_list(judge: JudgeList, path: str) -> Judge:
         p = o.contract.parameter(path)
         found = []
         for s in o.sent:
-            collected = s.found(o.contract)
+            collected = s.found
             lists = {spot.items[-1][0]: None for spot in rules.spots(collected, o.contract, path)}
             found += [judge(p, [], sent_items(collected, p, each)) for each in lists]
         return [breach for breach in found if breach is not None]
@@ -450,7 +450,7 @@ def all_panes_sent(o: Observation) -> Iterable[Breach] | None:
     """Panes that were given arrive at all."""
     if not can_be_judged(o) or not asked_for(o, "UserPanes"):
         return None
-    missing = [s for s in o.sent if not s.items(o.contract.parameter("UserPanes"), o.contract)]
+    missing = [s for s in o.sent if not s.items(o.contract.parameter("UserPanes"))]
     given = len(asked_for(o, "UserPanes"))
     complete = _in_list(_complete_panes, "UserPanes", o) or []
     nothing = (Breach(expected=f"{given} panes", got=_absent(o, s, "UserPanes")) for s in missing)

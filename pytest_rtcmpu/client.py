@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -27,6 +29,7 @@ from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.credentials import REDACTED, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
+from pytest_rtcmpu.values.text import innermost, system_error
 
 Signature = Literal["1.0", "v3"]
 Method = Literal["GET", "POST"]
@@ -359,7 +362,9 @@ class Client:
         kind = errors.TransportTimeout if _is_late(error) else errors.TransportError
         if isinstance(error, bounded.TooLarge):
             kind = errors.ReplyTooLarge
-        text = re.sub(r"\?\S+", "?…", str(error))
+        cause = innermost(error)
+        # What the system says is said in few words; a library's own are many, and few are plain.
+        text = system_error(cause) if cause is not None else re.sub(r"\?\S+", "?…", str(error))
         return kind(f"{self.endpoint}: {type(error).__name__}: {self._redact(text)}")
 
     def _redact(self, text: str) -> str:
@@ -602,3 +607,18 @@ def _compose_v3(
     if "Signature" not in envelope.omit:
         headers["Authorization"] = authorization
     return replace(bare, headers=(*headers.items(), *envelope.headers))
+
+
+def goes_by_proxy(url: str) -> bool:
+    """Whether the environment names a proxy for calls to a URL."""
+    return bool(requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)))
+
+
+def trusting(url: str) -> ssl.SSLContext:
+    """Return what verifies a certificate as a client's requests do."""
+    with requests.Session() as session:
+        verify = session.merge_environment_settings(url, {}, None, None, None)["verify"]
+    bundle = Path(verify if isinstance(verify, str) else requests.utils.DEFAULT_CA_BUNDLE_PATH)
+    if bundle.is_dir():
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)

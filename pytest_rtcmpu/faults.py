@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import overload
 
+from pytest_rtcmpu.values.arguments import expect_number
 from pytest_rtcmpu.values.messages import Response
 
 
@@ -109,15 +110,13 @@ trailing_comma: Fault = Fault("trailing_comma", _trailing_comma)
 
 def delay(seconds: float) -> Fault:
     """The reply comes that many seconds late."""
-    if not seconds >= 0:
-        raise ValueError(f"seconds: expected 0 or more, got {seconds!r}")
+    expect_number("seconds", seconds, "a number of seconds, 0 or more", low=0)
     return Fault(f"delay({seconds})", lambda r: _deliver(r, delay=r.delivery.delay + seconds))
 
 
 def slow_bytes(bytes_per_second: float) -> Fault:
     """The body trickles at that rate (over a socket; in process it comes at once)."""
-    if not bytes_per_second > 0:
-        raise ValueError(f"bytes_per_second: expected more than 0, got {bytes_per_second!r}")
+    expect_number("bytes_per_second", bytes_per_second, "a number above 0", above=0)
     return Fault(
         f"slow_bytes({bytes_per_second})",
         lambda r: _deliver(r, bytes_per_second=bytes_per_second),
@@ -126,11 +125,14 @@ def slow_bytes(bytes_per_second: float) -> Fault:
 
 def status(http_status: int) -> Fault:
     """The reply comes with that HTTP status, its body unchanged."""
+    expect_number("http_status", http_status, "an int, 200 or more", low=200, whole=True)
     return Fault(f"status({http_status})", lambda r: replace(r, status=http_status))
 
 
 def body(content: bytes, content_type: str = "application/json;charset=utf-8") -> Fault:
     """The reply has that body and Content-Type."""
+    if not isinstance(content, bytes):
+        raise TypeError(f"content: expected bytes, got {type(content).__name__}")
     shown = content if len(content) <= 40 else content[:40] + b"..."
     return Fault(f"body({shown!r})", lambda r: replace(_with_type(r, content_type), body=content))
 

@@ -1,4 +1,4 @@
-"""The published Node client, installed once for the run."""
+"""The published Node clients, installed once for the run."""
 
 import os
 import shutil
@@ -10,23 +10,36 @@ import pytest
 TESTEE = Path(__file__).parent.parent / "docs" / "testees" / "node_pop_core"
 
 
-@pytest.fixture(scope="session")
-def node_testee(tmp_path_factory):
-    """The Node testee with its dependencies beside it, as package-lock.json has them."""
-    npm = shutil.which("npm")
-    if npm is None:
+def npm(*arguments, cwd):
+    """Run npm in a folder; without it tests are skipped, in CI they fail."""
+    found = shutil.which("npm")
+    if found is None:
         if os.environ.get("CI"):
-            pytest.fail("npm is needed to check the Node testee")
+            pytest.fail("npm is needed to check the Node clients")
         pytest.skip("npm is not installed")
-    folder = tmp_path_factory.mktemp("node") / "testee"
-    shutil.copytree(TESTEE, folder, ignore=shutil.ignore_patterns("node_modules"))
     done = subprocess.run(
-        [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        cwd=folder,
+        [found, *arguments, "--no-audit", "--no-fund", "--ignore-scripts"],
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def node_testee(tmp_path_factory):
+    """The Node testee with its dependencies beside it, as package-lock.json has them."""
+    folder = tmp_path_factory.mktemp("node") / "testee"
+    shutil.copytree(TESTEE, folder, ignore=shutil.ignore_patterns("node_modules"))
+    npm("ci", cwd=folder)
     return folder / "testee.js"
+
+
+@pytest.fixture(scope="session")
+def openapi_client(tmp_path_factory):
+    """A folder in which the vendor's newer library for Node is installed."""
+    folder = tmp_path_factory.mktemp("openapi")
+    npm("install", "@alicloud/openapi-client@0.4.15", "@alicloud/tea-util@1.4.11", cwd=folder)
+    return folder

@@ -208,7 +208,7 @@ def test_what_cannot_run_says_why(capsys, arguments, why):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ("", "required: command"),
+        ("", "expected a command, one of check"),
         ("chekc", "got 'chekc'; did you mean check?"),
         ("check --phase quick", "'quick': expected one of documented, pairwise"),
         ("check --max-examples 0", "expected 1 or more"),

@@ -13,7 +13,9 @@ from contextlib import closing
 
 import pytest
 
+from pytest_rtcmpu.checks.client.bench import ClientBench
 from pytest_rtcmpu.checks.core import CannotRun
+from pytest_rtcmpu.checks.run import Settings, run_bench
 from pytest_rtcmpu.checks.testees.command import LONGEST_LINE, CommandTestee, serve_testee
 from pytest_rtcmpu.checks.testees.protocol import Outcome
 from pytest_rtcmpu.values.credentials import Credentials
@@ -138,6 +140,7 @@ FAULTS = [
     ("os.close(1); time.sleep(60)", "hung", "its stdout ended, it itself did not; killed"),
     ("complain('still here'); time.sleep(60)", "hung", "(?s)killed.*still here"),
     ("sys.stdout.write('{}'); sys.stdout.flush(); time.sleep(60)", "hung", "no line ending in"),
+    ("time.sleep(60)", "hung", "has never answered: does it read lines and flush its output"),
 ]
 
 
@@ -171,6 +174,50 @@ def test_a_testee_that_never_stops_talking_is_no_leak(tmp_path):
         testee._process._popen.wait(30)
         assert [ask(testee).kind for _ in range(2)] == ["garbage", "request_id"]
     assert not done.exists()
+
+
+def test_a_testee_that_does_not_flush_is_told_so():
+    """One that answers when its input ends, and not before, cannot be run; one word says why."""
+    body = "print(json.dumps({'id': i, 'request_id': 'r'}))"
+    told = "answers only once its input ends: let it flush its output"
+    with (
+        closing(running(body, grace=2.0, startup=0.0)) as testee,
+        pytest.raises(CannotRun, match=told),
+    ):
+        ask(testee)
+
+
+def test_a_testee_that_flushes_only_later_is_believed():
+    """One that has answered before, and then keeps an answer back, has hung like any other."""
+    body = "print(json.dumps({'id': i, 'request_id': 'r'}), flush=i == 1)"
+    with closing(running(body)) as testee:
+        assert ask(testee).kind == "request_id"
+        outcome = ask(testee)
+    assert fields(outcome, "kind", "mute") == ("hung", False)
+
+
+def test_a_client_that_never_answers_is_not_asked_again():
+    """The first answer gets its patience; what has never said a word is waited for once."""
+    started = []
+
+    class Mute:
+        target = "mute"
+
+        def start(self, params, **given):
+            started.append(params)
+            return Outcome(kind="hung", message="no line; does it flush?", mute=True)
+
+        def close(self):
+            pass
+
+    settings = Settings(phases=("documented",))
+    with closing(ClientBench(Mute(), settings)) as bench:
+        run = run_bench(bench, settings)
+    assert len(started) == 1
+    (note,) = run.notes
+    assert note.startswith("the client has never answered, in documented at ")
+    assert note.endswith("; nothing more was run: no line; does it flush?")
+    assert not [r.clause for r in run.results if r.exercised and not (r.broken or r.not_judged)]
 
 
 def test_a_testee_that_reads_nothing_has_hung():

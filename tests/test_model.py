@@ -262,7 +262,8 @@ def test_everything_wrong_is_listed_at_once() -> None:
         "Mixed_Audio, 1IN_Audio, got '4in_720p' (task-profile.letter-case)",
         "MediaEncode: expected one of 0, 1, 10, 20, 30, got '2' (media-encode.enum)",
         "BackgroundColor: expected 0…16777215, got '16777216' (background-color.range)",
-        "LayoutIds.2: expected a known layout, got '12' (layout-ids.known)",
+        "LayoutIds.2: expected a known layout, one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, "
+        "got '12' (layout-ids.known)",
         "StreamURL: expected a URL with scheme rtmp, got 'http://h/p' (stream-url.rtmp)",
     ]
 
@@ -378,7 +379,9 @@ def test_a_registered_layout_is_accepted() -> None:
     assert made.layout_ids == (1, 10001)
     assert StartMPUTask.from_wire(made.to_wire(), contract=registered) == made
     assert problems(layout_ids=[1, 10001]) == [
-        "LayoutIds.2: expected a known layout, got '10001' (layout-ids.known)"
+        "LayoutIds.2: expected a known layout, one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, "
+        "got '10001' (layout-ids.known); endpoint.register_layout(10001, panes) makes it known, "
+        "to endpoint.contract too"
     ]
     again = dataclasses.replace(made, task_id="t2", contract=registered)
     assert again.layout_ids == (1, 10001)

@@ -187,19 +187,6 @@ client.callApi(
 """
 
 
-@pytest.fixture(scope="session")
-def openapi_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the vendor's newer library for Node is installed."""
-    folder = tmp_path_factory.mktemp("openapi")
-    command = [tool("npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts"]
-    command += ["@alicloud/openapi-client@0.4.15", "@alicloud/tea-util@1.4.11"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
 def start_by_node(folder: Path, code: str, environment: dict[str, str]) -> str:
     """Run a script beside the libraries that it needs, and return what it prints."""
     path = folder / "started.js"

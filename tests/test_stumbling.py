@@ -4,15 +4,48 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import trustme  # noqa: F401 - what a test imports first pytester forgets, and cryptography minds
 from hypothesis.errors import InvalidArgument
 
-from pytest_rtcmpu import Client, Credentials, Endpoint, cli, strategies
+from pytest_rtcmpu import (
+    APIError,
+    Client,
+    Credentials,
+    Endpoint,
+    GatewayError,
+    InvalidTask,
+    StartMPUTask,
+    StopMPUTask,
+    TransportError,
+    cli,
+    contract,
+    faults,
+    mocked,
+    rgb,
+    rgb_components,
+    rules,
+    strategies,
+)
 from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.model import example_task
+from pytest_rtcmpu.checks.run import EndpointBench, Settings, run_bench
+from pytest_rtcmpu.checks.testees import targets
+from pytest_rtcmpu.contract.elsewhere import to_set
+from pytest_rtcmpu.contract.types import named
+from pytest_rtcmpu.errors import SilenceWarning
+from pytest_rtcmpu.model import example_task, request_class
+from pytest_rtcmpu.model.names import python_name
+from pytest_rtcmpu.server.authority import Authority
+from pytest_rtcmpu.server.http import Server
+from pytest_rtcmpu.server.setup import write_files
+from pytest_rtcmpu.strategies.plain import plain, to_pairs
+from pytest_rtcmpu.values import colours
 from pytest_rtcmpu.values.arguments import naming_keywords
 from pytest_rtcmpu.values.text import near
 
@@ -61,6 +94,24 @@ def test_a_wrong_keyword_names_the_right_one(call, meant):
         call()
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "told"),
+    [
+        (StartMPUTask, ("AppId",), "did you mean app_id?"),
+        (StartMPUTask, ("AppId", "StreamURL"), "did you mean app_id, stream_url?"),
+        (StartMPUTask, ("TaskID",), "did you mean task_id?"),
+        (StartMPUTask, ("CropMode",), "did you mean crop_mode?"),
+        (StopMPUTask, ("AppId", "TaskId"), "did you mean app_id, task_id?"),
+        (request_class("UpdateMPULayout"), ("LayoutIds",), "did you mean layout_ids?"),
+    ],
+)
+def test_documented_names_lead_to_those_of_python(kind, given, told):
+    """A request takes Python names; the documented ones come with them, all at once."""
+    with pytest.raises(TypeError, match=re.escape(told)) as caught:
+        kind(**dict.fromkeys(given, "x"))
+    assert f"{kind.action}.from_params(" in str(caught.value)
+
+
 def test_keywords_of_a_function_that_was_called_inside_are_its_own():
     """What a function with named keywords raises by itself is not touched."""
 
@@ -95,6 +146,13 @@ def test_a_wrong_name_of_a_strategy_names_the_right_one(call, meant):
         ("explain TaskExisted --editon 2019-05", "--edition"),
         ("contract --formt json", "--format"),
         ("serve --prot 1", "--port"),
+        ("--verison", "--version"),
+        ("--hlep", "--help"),
+        ("serve 8080", "--port 8080"),
+        ("contract 2021-03", "--edition 2021-03"),
+        ("contract json", "--format json"),
+        ("explain TaskExisted 2021-03", "--edition 2021-03"),
+        ("serve python", "--env python"),
     ],
 )
 def test_a_wrong_word_of_a_command_names_the_right_one(capsys, arguments, meant):
@@ -103,6 +161,64 @@ def test_a_wrong_word_of_a_command_names_the_right_one(capsys, arguments, meant)
         cli.main(arguments.split())
     assert stopped.value.code == 2
     assert re.search(rf"; did you mean {meant}\b", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ("check http://127.0.0.1:9", "endpoint http://127.0.0.1:9"),
+        ("check package:start", "client package:start"),
+        ("check 2021-03", "--edition 2021-03"),
+        ("check clients package:start", "client"),
+    ],
+)
+def test_a_target_without_its_subject_leads_to_it(capsys, arguments, meant):
+    """A URL, a callable or an edition where client or endpoint should stand is recognised."""
+    assert cli.main(arguments.split()) == 2
+    assert f"; did you mean {meant}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("", "expected a command, one of check, replay, serve, explain, contract, diff"),
+        ("serve --port abc", "argument --port: expected a whole number, 0…65535, got 'abc'"),
+        ("serve --port 65536", "argument --port: expected 0…65535, got 65536"),
+        ("serve --max-calls few", "expected a whole number, 1 or more, got 'few'"),
+        ("check --seed x", "argument --seed: expected a whole number, got 'x'"),
+        ("check --timeout soon", "argument --timeout: expected a number of seconds, got 'soon'"),
+        ("serve --own-name http://x", "'http://x': expected the name or the address of a host"),
+        ("serve --own-name http://x", "got a URL: leave out all but its host"),
+        ("serve --own-name x:80", "got a port too: leave it out"),
+        ("serve --own-name=", "such as db.internal or 192.0.2.7, got nothing"),
+        ("serve --host http://127.0.0.1:80", "argument --host: 'http://127.0.0.1:80': expected"),
+        ("serve --host 127.0.0.1:80", "got a port too: leave it out"),
+        ("serve maybe", "unrecognized arguments: maybe\n"),
+        ("contract -x", "unrecognized arguments: -x\n"),
+    ],
+)
+def test_a_value_of_an_option_that_cannot_be_read(capsys, arguments, told):
+    """What was expected is said in words, and nothing is guessed where nothing is near."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments.split())
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--rtcmpu-max-examples=0", "expected 1 or more, got 0"),
+        ("--rtcmpu-budget=x", "expected a whole number, 1 or more, got 'x'"),
+        ("--rtcmpu-seed=x", "expected a whole number, got 'x'"),
+        ("--rtcmpu-timeout=-1", "expected a number of seconds, got '-1'"),
+    ],
+)
+def test_a_value_of_an_option_of_pytest_that_cannot_be_read(run, option, told):
+    """The plugin's options say the same."""
+    result = run(option)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert told in result.stderr.str()
 
 
 def test_a_wrong_option_of_pytest_names_the_right_one(run):
@@ -155,6 +271,169 @@ def test_a_layout_of_another_type(layout_id, panes, told):
     endpoint = Endpoint()
     with pytest.raises(TypeError, match=f"^{told}$"):
         endpoint.register_layout(layout_id, panes)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda e: e.advance_clock("10"),
+            "by: expected a timedelta or a number of seconds, got str '10'",
+        ),
+        (
+            lambda e: e.advance_clock(None),
+            "by: expected a timedelta or a number of seconds, got NoneType None",
+        ),
+        (lambda e: e.advance_clock(float("nan")), "by: expected a timedelta or a number of"),
+        (
+            lambda e: e.advance_clock(1e300),
+            "by: expected a timedelta or a number of seconds, got 1",
+        ),
+        (lambda e: e.list_tasks("1"), "offset: expected an int, 0 or more, got str '1'"),
+        (lambda e: e.list_tasks(-1), "offset: expected an int, 0 or more, got -1"),
+        (lambda e: e.list_tasks(0, "1"), "limit: expected an int, 0 or more, or None, got str"),
+        (lambda e: Endpoint(max_calls="9"), "max_calls: expected an int, 1 or more, got str '9'"),
+        (lambda e: Endpoint(max_calls=True), "max_calls: expected an int, 1 or more, got bool"),
+        (lambda e: faults.delay("1"), "seconds: expected a number of seconds, 0 or more, got str"),
+        (lambda e: faults.slow_bytes("1"), "bytes_per_second: expected a number above 0, got str"),
+        (
+            lambda e: faults.status("500"),
+            "http_status: expected an int, 200 or more, got str '500'",
+        ),
+        (lambda e: faults.body("{}"), "content: expected bytes, got str"),
+        (
+            lambda e: rgb_components("#FF0000"),
+            "color: expected a colour from 0 to 16777215, got str",
+        ),
+        (lambda e: strategies.user_panes(min_size="1"), "min_size: expected 0 to 16, got '1'"),
+    ],
+)
+def test_what_is_no_number(call, told):
+    """A numeric argument says what it expects, and the type and value of what came."""
+    with pytest.raises((TypeError, ValueError, InvalidArgument)) as caught:
+        call(Endpoint())
+    assert str(caught.value).startswith(told)
+
+
+def test_the_clock_moves_by_numbers_and_timedeltas():
+    """Whole and broken seconds, back and forth."""
+    endpoint = Endpoint(now=datetime(2026, 1, 1, tzinfo=UTC))
+    endpoint.advance_clock(1.5)
+    endpoint.advance_clock(timedelta(seconds=-1))
+    endpoint.advance_clock(-1)
+    assert endpoint.now == datetime(2025, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)
+
+
+def _colours() -> list[tuple[str, str, str]]:
+    """Each colour of each edition: the edition, the operation, the parameter."""
+    return [
+        (edition, operation, path)
+        for edition in contract.editions()
+        for operation in contract.load(edition).operations
+        for path, p in named(contract.load(edition).operation(operation).parameters)
+        if p.name.endswith("Color")
+    ]
+
+
+@pytest.mark.parametrize(("edition", "operation", "path"), _colours())
+def test_a_colour_in_another_form_leads_to_rgb(edition, operation, path):
+    """Whichever parameter it is, given by its author or sent."""
+    view = contract.load(edition).operation(operation)
+    *lists, name = path.split(".")
+    sent = ".".join((*(f"{each}.1" for each in lists), name))
+    (wrong,) = (p for p in rules.judge([(sent, "#FF0001")], view).problems if p.path == sent)
+    assert str(wrong).endswith("; rgb(255, 0, 1) makes it 65791")
+    given: object = "#FF0001"
+    for each in reversed((*lists, name)):
+        given = {python_name(each): given if each == name else [given]}
+    with pytest.raises(InvalidTask, match=r"rgb\(255, 0, 1\) makes it 65791"):
+        request_class(operation)(**{**_NOTHING[operation], **given}, contract=view)
+
+
+#: What must be given of a request, though there is nothing to give.
+_NOTHING = {
+    "StartMPUTask": dict.fromkeys(("app_id", "channel_id", "task_id", "stream_url")),
+    "UpdateMPULayout": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("#FF0000", "rgb(255, 0, 0) makes it 255"),
+        ("#0f0", "rgb(0, 255, 0) makes it 65280"),
+        ("0x0000FF", "rgb(0, 0, 255) makes it 16711680"),
+        ((1, 2, 3), "rgb(1, 2, 3) makes it 197121"),
+        ((1, 2, 300), ""),
+        ((1, 2, "3"), ""),
+        ("red", ""),
+        ("#FF00", ""),
+        ("255000", ""),
+        (None, ""),
+    ],
+)
+def test_colours_in_other_forms(given, told):
+    """What design tools write is read; what is no colour is not guessed at."""
+    assert colours.in_words(given) == told
+
+
+def test_a_colour_leads_to_what_makes_it():
+    """What rgb makes is accepted, and what the message names is what rgb makes."""
+    with pytest.raises(InvalidTask, match=r"rgb\(255, 0, 0\) makes it 255$"):
+        example_task_with(background_color="#FF0000")
+    assert example_task_with(background_color=rgb(255, 0, 0)).background_color == 255
+
+
+def example_task_with(**changes: object) -> StartMPUTask:
+    """The example task, with changes."""
+    params = {python_name(name): value for name, value in example_task().params.items()}
+    return StartMPUTask(**{**params, **changes})
+
+
+_ONES = "one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
+
+
+def test_a_layout_that_nobody_registered():
+    """The problem names the layouts that there are, some of many, and what makes one known."""
+    pairs = [*example_task().to_wire(), ("LayoutIds.3", "20001")]
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        with pytest.raises(APIError, match="InvalidLayoutID") as caught:
+            client.call("StartMPUTask", pairs)
+        assert f"{_ONES}, got '20001' " in str(endpoint.calls[0].problems[0])
+        assert "endpoint.register_layout(20001, panes) makes it known" in str(
+            endpoint.calls[0].problems[0]
+        )
+        for layout in range(30001, 30031):
+            endpoint.register_layout(layout, 2)
+        with pytest.raises(type(caught.value)):
+            client.call("StartMPUTask", pairs)
+        assert f"{_ONES}, 30001, " in endpoint.calls[1].problems[0].expected
+        assert endpoint.calls[1].problems[0].expected.endswith("30017 and 13 more")
+
+
+def test_a_layout_that_cannot_be_registered():
+    """An id of Alibaba's own is led to no registering, nor is what is too long to be one."""
+    for text in ("12", "1" * 41):
+        judged = rules.judge([("LayoutIds.1", text)], contract.load()).problems
+        (problem,) = [each for each in judged if each.path == "LayoutIds.1"]
+        assert _ONES in str(problem)
+        assert "register" not in str(problem)
+
+
+@pytest.mark.parametrize("action", ["ModifyMPULayout", "DeleteMPULayout"])
+def test_a_layout_that_the_application_did_not_make(action):
+    """The warning names those that it made."""
+    edition = contract.load("2021-03")
+
+    def pairs(action: str, **changes: object) -> list[tuple[str, str]]:
+        return to_pairs(plain(view := edition.operation(action), **changes), view)
+
+    with mocked(contract=edition) as endpoint, Client(endpoint.credentials) as client:
+        client.call("CreateMPULayout", pairs("CreateMPULayout"))
+        with pytest.warns(SilenceWarning, match="LayoutId: 19999; there are 10001: "):
+            client.call(action, pairs(action, LayoutId=19999))
+        with pytest.warns(SilenceWarning, match="LayoutId: 19999; there are none: "):
+            client.call(action, pairs(action, LayoutId=19999, AppId="another"))
 
 
 @pytest.mark.parametrize("task", ["task-1", ("task-1",), 5])
@@ -218,6 +497,9 @@ def test_statuses_are_given_one_by_one():
         ("phases = None", "phases: expected a tuple of texts, got None"),
         ("clauses = (1,)", "clauses: expected a tuple of texts, got (1,)"),
         ("phases = ('document',)", "phase 'document': expected one of documented, pairwise"),
+        ("max_examples = '5'", "max_examples: expected an int, 1 or more, got str '5'"),
+        ("timeout = 0", "timeout: expected a number of seconds above 0, got 0"),
+        ("budget = 1.5", "budget: expected an int, 1 or more, or None, got float 1.5"),
         ("clauses = 'task-id.*'", "clauses: expected a tuple of texts, got 'task-id.*'"),
         ("operations = 'StopMPUTask'", "operations: expected a tuple of texts"),
     ],
@@ -268,6 +550,133 @@ def test_a_name_of_another_edition_leads_there(capsys):
     assert "edition 2021-03 has it: --edition 2021-03" in capsys.readouterr().err
 
 
+_ELSEWHERE = "edition 2021-03 {} it: set rtcmpu_edition = 2021-03 (in code contract=contract.load("
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("CropMode", "2", "CropMode: edition 2021-03 has it"),
+        ("UserPanes.0.SegmentType", "1", "UserPanes.0.SegmentType: edition 2021-03 has it"),
+        ("Backgrounds.1.Url", "http://a.example/b", "Backgrounds.1.Url: edition 2021-03 has it"),
+    ],
+)
+def test_a_parameter_of_another_edition_that_is_sent(name, value, told):
+    """The endpoint ignores it, and its warning says which edition has it, once a parameter."""
+    pairs = [*example_task().to_wire(), (name, value), (f"{name}.1", value)]
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        with pytest.warns(SilenceWarning, match=re.escape(_ELSEWHERE.format("has"))) as given:
+            client.call("StartMPUTask", pairs)
+        (note,) = endpoint.calls[0].warnings
+    assert len(given) == 1
+    assert str(note).startswith(told)
+
+
+@pytest.mark.parametrize("name", ["Crop", "UserPanes.0.Segment", "Background.1.Url"])
+def test_a_parameter_of_no_edition_is_ignored(name):
+    """What no edition has gives no warning: such parameters are ignored."""
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        client.call("StartMPUTask", [*example_task().to_wire(), (name, "1")])
+        assert endpoint.calls[0].warnings == ()
+
+
+def test_an_operation_of_another_edition_that_is_called():
+    """It is refused, and the warning says which edition has it."""
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        told = re.escape(f"Action: UpdateMPULayout: {_ELSEWHERE.format('has')}")
+        with pytest.warns(SilenceWarning, match=told), pytest.raises(GatewayError):
+            client.call("UpdateMPULayout", [])
+        with pytest.raises(GatewayError):
+            client.call("UpdateMPULayouts", [])
+        assert endpoint.calls[1].warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("TaskProfile", "16IN_1080P", True),
+        ("TaskProfile", "17IN_1080P", False),
+        ("MediaEncode", "22", True),
+        ("MediaEncode", "2", False),
+        ("BackgroundColor", "", True),
+        ("AppId", "", False),
+        ("LayoutIds.1", "13", True),
+        # 2021-03 refuses it too: panes count from 1 there
+        ("UserPanes.0.UserId", "", False),
+    ],
+)
+def test_a_value_of_another_edition_that_is_sent(name, value, allowed):
+    """The problem of the call leads to the edition that has no such rule, where one has none."""
+    pairs = {**dict(example_task().to_wire()), name: value}
+    with mocked() as endpoint, Client(endpoint.credentials) as client:
+        with pytest.raises(APIError) as caught:
+            client.call("StartMPUTask", list(pairs.items()))
+        (problem,) = endpoint.calls[0].problems
+    assert caught.value.code == problem.clause.codes[0]
+    assert (_ELSEWHERE.format("allows") in str(problem)) == allowed
+
+
+@pytest.mark.parametrize(("absent", "allowed"), [("", True), ("BackgroundColor", False)])
+def test_a_relation_that_another_edition_does_not_have(absent, allowed):
+    """It leads to an edition that has nothing else to refuse: relations are judged last."""
+    wire = [p for p in example_task().to_wire(user_panes_from=1) if p[0] != absent]
+    pairs = [pair for pair in wire if not pair[0].startswith("LayoutIds.")]
+    pairs += [("LayoutIds.1", "2"), ("LayoutIds.2", "3")]
+    edition = contract.load("2021-03")
+    judged = rules.judge(pairs, edition).problems
+    (problem,) = rules.with_leads(judged, pairs, edition, to_set)
+    assert problem.clause.id in {relation.id for relation in edition.relations}
+    assert ("edition 2019-05 allows it" in str(problem)) == allowed
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"task_profile": "16IN_1080P"}, "2021-03 allows it; give contract="),
+        ({"media_encode": 22}, "2021-03 allows it; give contract="),
+        ({"user_panes": [{"segment_type": 1}]}, "2021-03 has it; give contract="),
+    ],
+)
+def test_a_value_of_another_edition_that_is_given(given, told):
+    """A request says by which edition it could be made."""
+    with pytest.raises((InvalidTask, TypeError), match=told):
+        example_task_with(**given)
+
+
+def test_a_failing_test_says_which_edition_allows_what_was_refused(pytester, run):
+    """A client's exception has the Code alone; pytest shows the lead below it, by every door."""
+    pytester.makepyfile(
+        """
+        import pytest
+        from pytest_rtcmpu import Client
+
+        def start(endpoint, *url, **changes):
+            from pytest_rtcmpu.model import example_task
+            with Client(endpoint.credentials, *url) as client:
+                pairs = {**dict(example_task().to_wire()), **changes}
+                client.call("StartMPUTask", list(pairs.items()))
+
+        def test_fixture(rtcmpu_endpoint):
+            start(rtcmpu_endpoint, MediaEncode="22")
+
+        def test_factory(rtcmpu_mock):
+            with rtcmpu_mock() as endpoint:
+                start(endpoint, MediaEncode="22")
+
+        def test_server(rtcmpu_server):
+            start(rtcmpu_server, rtcmpu_server.url, MediaEncode="22")
+
+        def test_of_no_edition(rtcmpu_endpoint):
+            start(rtcmpu_endpoint, MediaEncode="2")
+        """
+    )
+    result = run()
+    result.assert_outcomes(failed=4)
+    lead = "pytest-rtcmpu: call 1, StartMPUTask: MediaEncode: expected one of 0, 1, 10, 20, 30"
+    assert result.stdout.str().count(f"{lead}, got '22'") == 3
+    assert "got '2' " not in result.stdout.str()
+
+
 def test_a_seal_that_is_neither_on_nor_off(pytester, run):
     """The setting is named."""
     pytester.makeini("[pytest]\nrtcmpu_seal = maybe\n")
@@ -308,6 +717,36 @@ def test_no_traceback_shows_what_is_no_key(pytester, run, option):
 
 
 # ------------------------------------------------------------------------------------------ pytest
+
+
+@pytest.mark.parametrize("name", ["tasks", "calls", "fail_next"])
+def test_a_mock_that_is_not_open_leads_to_with(rtcmpu_mock, name):
+    """What is asked of a mock in place of its endpoint is to be asked within with."""
+    for mock, told in (
+        (rtcmpu_mock(), "with rtcmpu_mock() as endpoint:"),
+        (rtcmpu_mock, "with rtcmpu_mock() as endpoint:"),
+        (mocked(), "with mocked() as endpoint:"),
+    ):
+        with pytest.raises(AttributeError, match=re.escape(told)) as caught:
+            getattr(mock, name)
+        assert f"endpoint.{name}" in str(caught.value)
+
+
+def test_a_factory_that_is_not_called_leads_to_its_call(rtcmpu_mock):
+    """The fixture itself is no mock."""
+    with pytest.raises(TypeError, match=r"write with rtcmpu_mock\(\) as endpoint:"), rtcmpu_mock:
+        pass
+
+
+def test_a_mock_decorates_a_function_for_each_of_its_calls():
+    """As what is made by contextlib does; each call has a fresh endpoint."""
+
+    @mocked()
+    def started() -> str:
+        with Client(Credentials("testid", "testsecret")) as client:
+            return client.start_mpu_task(example_task()).request_id
+
+    assert started() != started()
 
 
 @pytest.mark.parametrize("fixture", ["rtcmpu_endpoint", "rtcmpu_client", "rtcmpu_server"])
@@ -448,6 +887,98 @@ def test_the_seal_can_be_lifted_for_a_run(pytester, run):
     )
     run("-o", "rtcmpu_seal=false").assert_outcomes(passed=1)
     run().assert_outcomes(failed=1)
+
+
+# ---------------------------------------------------------------- an endpoint that is not there
+
+
+def _closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_an_endpoint_that_is_not_there_is_one_plain_line(capsys):
+    """The shell says in one line that nothing listens there, by errno's name, and to start it."""
+    url = f"http://127.0.0.1:{_closed_port()}"
+    assert cli.main(["check", "endpoint", url]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        f"rtcmpu: {url}: the endpoint cannot be reached: ECONNREFUSED, Connection refused; nothing "
+        "listens there: start it first, or name the URL that it listens at\n"
+    )
+
+
+def test_an_endpoint_that_goes_away_is_said_as_plainly():
+    """Where the first request finds out, it says what the first look would."""
+    url = f"http://127.0.0.1:{_closed_port()}"
+    with (
+        closing(EndpointBench(url, settings=Settings(phases=("documented",)))) as bench,
+        pytest.raises(CannotRun, match="cannot be reached: ConnectionError: ECONNREFUSED, ") as e,
+    ):
+        run_bench(bench, bench.settings)
+    assert "nothing listens there: start it first" in str(e.value)
+    assert "Max retries" not in str(e.value)
+
+
+def test_a_client_says_what_the_system_says():
+    """A transport error has the system's own words, and no pool's."""
+    url = f"http://127.0.0.1:{_closed_port()}"
+    with (
+        Client(Credentials("i", "s"), url) as client,
+        pytest.raises(TransportError, match=r"ConnectionError: ECONNREFUSED, ") as caught,
+    ):
+        client.start_mpu_task(example_task())
+    assert "Pool" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["its own", "none"])
+def test_an_endpoint_whose_tls_fails_is_one_error(capsys, pytester, run, scheme):
+    """The shell and pytest say once that TLS fails, and what to do."""
+    context = Authority().serving("127.0.0.1") if scheme == "its own" else None
+    with Server(Endpoint().handle, ssl_context=context) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        assert cli.main(["check", "endpoint", url]) == 2
+        said = capsys.readouterr().err
+        assert f"rtcmpu: {url}: the endpoint cannot be reached: TLS, " in said
+        assert "set REQUESTS_CA_BUNDLE" in said
+        result = run(f"--rtcmpu-endpoint={url}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.str().count("cannot be reached: TLS, ") == 1
+
+
+def test_an_authority_of_ones_own_is_trusted(monkeypatch, tmp_path):
+    """What REQUESTS_CA_BUNDLE names is trusted, as requests does, a file or a folder."""
+    authority = Authority()
+    files = write_files(authority, tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(files.authority))
+    with Server(Endpoint().handle, ssl_context=authority.serving("127.0.0.1")) as server:
+        target = targets.endpoint_target(f"https://127.0.0.1:{server.port}")
+        target.expect_there(Settings())
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
+        with pytest.raises(CannotRun, match="cannot be reached"):
+            target.expect_there(Settings())
+
+
+def test_what_a_proxy_connects_to_is_not_looked_at(monkeypatch):
+    """A live endpoint is behind the proxy that the environment names."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    targets.endpoint_target("http://rtc.example.invalid").expect_there(Settings())
+
+
+def test_a_contract_class_whose_endpoint_is_not_there_is_one_error(pytester, run):
+    """One check fails and says why; the others say that they were not run."""
+    pytester.makepyfile(
+        "from pytest_rtcmpu.testing import EndpointContract\n"
+        f"class TestIt(EndpointContract):\n    url = 'http://127.0.0.1:{_closed_port()}'\n"
+        "    phases = ('documented',)\n    clauses = ('layout-ids.*',)\n"
+    )
+    result = run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    counted = result.parseoutcomes()
+    assert counted["failed"] == 1
+    assert counted["skipped"] >= 1
+    assert "passed" not in counted
+    assert "cannot be reached: ConnectionError: ECONNREFUSED, " in result.stdout.str()
 
 
 # ---------------------------------------------------------------------- the ledger, and replay

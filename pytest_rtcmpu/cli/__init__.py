@@ -52,14 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     say_what_can_be_said()
     parser = Parser(
         prog="rtcmpu",
+        usage="rtcmpu [-h] [--version] command …",
         description="Contract checks for StartMPUTask of Alibaba Cloud RTC.",
         epilog="\n".join(f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     version = f"%(prog)s {pytest_rtcmpu.__version__}"
     parser.add_argument("--version", action="version", version=version)
-    parser.add_argument("command", type=_command, help="see below")
+    # Not required: an unknown option would be told as a command that is missing.
+    parser.add_argument("command", type=_command, nargs="?", help="see below")
     given = parser.parse_args(arguments[:1])
+    if given.command is None:
+        parser.error(f"expected a command, one of {', '.join(COMMANDS)}")
     if argv is None:
         # Hypothesis keeps notes in the current folder; nobody who runs a command asked for them.
         notes = tempfile.TemporaryDirectory(prefix="rtcmpu-")

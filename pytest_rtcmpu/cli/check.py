@@ -20,15 +20,13 @@ from pytest_rtcmpu.cli.words import (
     add_edition,
     complain,
     phases,
-    positive,
     quote,
     reporting,
     say,
-    seconds,
     split,
     targets_of,
 )
-from pytest_rtcmpu.values.arguments import Parser
+from pytest_rtcmpu.values.arguments import Parser, positive, seconds, whole_number
 from pytest_rtcmpu.values.text import for_terminal
 
 if TYPE_CHECKING:
@@ -93,7 +91,9 @@ def check(arguments: list[str]) -> int:
         metavar="N",
         help="examples of fuzz and of stateful (%(default)s)",
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="a random one, which is shown")
+    parser.add_argument(
+        "--seed", type=whole_number(), metavar="N", help="a random one, which is shown"
+    )
     parser.add_argument(
         "--timeout",
         type=seconds,
@@ -181,6 +181,8 @@ def check(arguments: list[str]) -> int:
     try:
         for target in targets:
             own = target.settled(settings)
+            if target.kind == "url":
+                target.expect_there(own)
             with target.bench(own, credentials) as bench, _Progress(target) as progress:
                 subjects.append(run_bench(bench, own, progress=progress))
             if not subjects[-1].complete:

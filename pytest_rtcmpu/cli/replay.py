@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.cli.words import BROKEN, HELD, complain, quote, say, seconds, split, targets_of
+from pytest_rtcmpu.cli.words import BROKEN, HELD, complain, quote, say, split, targets_of
 from pytest_rtcmpu.values import commands
-from pytest_rtcmpu.values.arguments import Parser
+from pytest_rtcmpu.values.arguments import Parser, seconds
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.case_files import SavedCase

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.checks.core import PHASES, CannotRun, Phase
-from pytest_rtcmpu.values.text import for_terminal
+from pytest_rtcmpu.values.text import for_terminal, near
 
 if TYPE_CHECKING:
     from pytest_rtcmpu.checks.testees.targets import Target
@@ -75,22 +75,6 @@ def phases(text: str) -> tuple[Phase, ...]:
     return tuple(phase for phase in PHASES if phase in wanted)
 
 
-def positive(text: str) -> int:
-    """Read a number from 1 on."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
-    return number
-
-
-def seconds(text: str) -> float:
-    """Read a number of seconds."""
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text}")
-    return number
-
-
 def reporting(check_path: Callable[[str], Path]) -> Callable[[str], Path]:
     """Return an argument type that refuses a report which could not be written."""
 
@@ -122,7 +106,18 @@ def targets_of(words: Sequence[str], command: Sequence[str]) -> tuple[Target, ..
         return targets.OWN
     if subject == "endpoint":
         raise CannotRun("an endpoint is named by its URL; a command can only be a client")
-    raise CannotRun(f"expected client or endpoint, got {subject or '--'!r}")
+    raise CannotRun(f"expected client or endpoint, got {subject or '--'!r}{_meant(subject)}")
+
+
+def _meant(word: str) -> str:
+    """Return ``; did you mean endpoint http://…?`` for what stands where a subject should."""
+    if "://" in word:
+        return f"; did you mean endpoint {word}?"
+    if ":" in word:
+        return f"; did you mean client {word}?"
+    if word in _contract.editions():
+        return f"; did you mean --edition {word}?"
+    return near(word, ("client", "endpoint"))
 
 
 def _unique(targets: Iterable[Target]) -> tuple[Target, ...]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
+from pytest_rtcmpu.values import colours
 from pytest_rtcmpu.values.text import near
 
 Subject = Literal["client", "endpoint"]
@@ -233,6 +234,11 @@ class Parameter:
     def is_integer(self) -> bool:
         """Whether its values are integers, of 64 bits perhaps."""
         return self.kind in ("integer", "long")
+
+    @cached_property
+    def is_colour(self) -> bool:
+        """Whether its values are colours: the integers that red, green and blue make."""
+        return self.is_integer and (self.minimum, self.maximum) == colours.LIMITS
 
     @cached_property
     def bases(self) -> tuple[int, ...]:

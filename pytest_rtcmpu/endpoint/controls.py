@@ -14,12 +14,10 @@ from pytest_rtcmpu.endpoint.record import Call, once
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State, Task
 from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.signatures.autopsy import Memory
-from pytest_rtcmpu.values.arguments import naming_keywords
+from pytest_rtcmpu.values.arguments import expect_number, naming_keywords
 from pytest_rtcmpu.values.credentials import Credentials, Secret
 from pytest_rtcmpu.values.forks import own_lock
-
-#: How many tasks a message names.
-_MAX_NAMED = 28
+from pytest_rtcmpu.values.text import some
 
 #: A task as such, or (AppId, TaskId).
 TaskKey = StartMPUTask | tuple[str, str]
@@ -46,12 +44,6 @@ def _shown(task: Task, contract: Contract) -> StartMPUTask:
     if not changes:
         return made
     return StartMPUTask.from_params({**made.params, **changes}, contract=contract)
-
-
-def _some(tasks: Mapping[tuple[str, str], Task]) -> str:
-    """Name some tasks, not endlessly many."""
-    more = f" and {len(tasks) - _MAX_NAMED} more" if len(tasks) > _MAX_NAMED else ""
-    return (", ".join(map(str, islice(tasks, _MAX_NAMED))) or "none") + more
 
 
 class Controls:
@@ -131,6 +123,9 @@ class Controls:
         self, offset: int = 0, limit: int | None = None
     ) -> list[tuple[StartMPUTask, int]]:
         """Return what ``list_tasks`` does, each task with its status."""
+        expect_number("offset", offset, "an int, 0 or more", low=0, whole=True)
+        if limit is not None:
+            expect_number("limit", limit, "an int, 0 or more, or None", low=0, whole=True)
         end = None if limit is None else offset + limit
         with self._lock:
             contract = self._state.contract
@@ -158,7 +153,7 @@ class Controls:
         key = _key(task)
         with self._lock:
             if key not in self._state.tasks:
-                known = _some(self._state.tasks)
+                known = some(self._state.tasks)
                 raise KeyError(f"no task (AppId, TaskId) = {key}; running: {known}")
             effects.stop(self._state, key)
 
@@ -213,7 +208,7 @@ class Controls:
         state = self._state
         found = state.tasks.get(key) or state.ended.get(key)
         if found is None:
-            known = _some({**state.tasks, **state.ended})
+            known = some({**state.tasks, **state.ended})
             raise KeyError(f"no task (AppId, TaskId) = {key}; started: {known}")
         return found
 
@@ -244,7 +239,14 @@ class Controls:
 
     def advance_clock(self, by: timedelta | float) -> None:
         """Move the clock on by a timedelta or by seconds (back where negative)."""
-        self._state.advance_clock(by if isinstance(by, timedelta) else timedelta(seconds=by))
+        if not isinstance(by, timedelta):
+            expected = "a timedelta or a number of seconds"
+            expect_number("by", by, expected)
+            try:
+                by = timedelta(seconds=by)
+            except OverflowError:
+                raise ValueError(f"by: expected {expected}, got {by!r}") from None
+        self._state.advance_clock(by)
 
     # --------------------------------------------------------------------- what is asked for
 

@@ -18,6 +18,7 @@ from pytest_rtcmpu.endpoint.exchange import Exchange, Refusal
 from pytest_rtcmpu.endpoint.state import State, Task
 from pytest_rtcmpu.model.forms import unflatten
 from pytest_rtcmpu.rules import Note, collect, integer, spots
+from pytest_rtcmpu.values.text import some
 
 Fields = Mapping[str, Any]
 
@@ -42,9 +43,14 @@ def _no_check(state: State, exchange: Exchange) -> None:
     return
 
 
-def _note(exchange: Exchange, silence_id: str, path: str = "TaskId") -> None:
+def _note(
+    exchange: Exchange, silence_id: str, path: str = "TaskId", *, there: str | None = None
+) -> None:
+    """Note what a request names, and what there is in place of it."""
     silence = exchange.contract.silence(silence_id)
     detail = exchange.found.texts.get(path, "") if exchange.found else ""
+    if there is not None:
+        detail += f"; there are {there}"
     exchange.notes = (*exchange.notes, Note(path=path, silence=silence, detail=detail))
 
 
@@ -230,19 +236,27 @@ def _named_layout(state: State, exchange: Exchange) -> int | None:
     return made["LayoutId"] if made and made.get("AppId") == given.get("AppId") else None
 
 
+def _made_layouts(state: State, exchange: Exchange) -> str:
+    """The layouts that an application made, in words."""
+    app_id = _params(exchange).get("AppId")
+    return some([k for k, made in state.made_layouts.items() if made.get("AppId") == app_id])
+
+
 def _modify_layout(state: State, exchange: Exchange) -> Fields:
     layout_id = _named_layout(state, exchange)
     if layout_id is not None:
         _keep_layout(state, layout_id, _params(exchange))
     else:
-        _note(exchange, "silence.modify-unknown-layout", "LayoutId")
+        there = _made_layouts(state, exchange)
+        _note(exchange, "silence.modify-unknown-layout", "LayoutId", there=there)
     return {}
 
 
 def _delete_layout(state: State, exchange: Exchange) -> Fields:
     layout_id = _named_layout(state, exchange)
     if layout_id is None:
-        _note(exchange, "silence.delete-unknown-layout", "LayoutId")
+        there = _made_layouts(state, exchange)
+        _note(exchange, "silence.delete-unknown-layout", "LayoutId", there=there)
         return {}
     del state.made_layouts[layout_id]
     # S2 109587 and the console's page: a task that uses the layout is interrupted.

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Sequence
 
 from pytest_rtcmpu import rules, wire
+from pytest_rtcmpu.contract.elsewhere import to_set
 from pytest_rtcmpu.endpoint.effects import EFFECTS
 from pytest_rtcmpu.endpoint.exchange import AskedFor, Exchange, Refusal
 from pytest_rtcmpu.endpoint.state import State
@@ -62,6 +63,7 @@ def check_action(state: State, exchange: Exchange) -> None:
     # S3: "Specified api is not found, please check your url and method."
     action = exchange.common["Action"]
     if action not in state.contract.operations:
+        exchange.notes = rules.of_other_operation(action, state.contract)
         raise _refuse(state, "Action", "enum")
     if exchange.request.path not in ("", state.contract.service.path):
         raise _refuse(state, "Action", "enum")
@@ -193,8 +195,11 @@ def check_parameters(state: State, exchange: Exchange) -> None:
     """The operation's parameters keep every rule."""
     found = rules.collect(exchange.pairs, exchange.contract)
     judgement = rules.judge_collected(found, exchange.contract)
-    exchange.problems, exchange.notes = judgement.problems, judgement.notes
+    exchange.notes = judgement.notes
     if judgement.problems:
+        exchange.problems = rules.with_leads(
+            judgement.problems, exchange.pairs, exchange.contract, to_set
+        )
         clause = judgement.problems[0].clause
         raise Refusal(clause.codes[0], clause)
     # "our key: AppId + TaskId, because StopMPUTask names a task by those two"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from pytest_rtcmpu import wire
@@ -15,7 +17,9 @@ from pytest_rtcmpu.model import StartMPUTask
 from pytest_rtcmpu.model.forms import unflatten
 from pytest_rtcmpu.rules import Note, Pairs, Problem, collect, judge_collected
 from pytest_rtcmpu.signatures.autopsy import Autopsy
+from pytest_rtcmpu.values.credentials import Secret
 from pytest_rtcmpu.values.messages import Request, Response
+from pytest_rtcmpu.values.redaction import redact_everywhere
 from pytest_rtcmpu.values.text import for_terminal
 
 #: How many of the latest calls are kept, unless asked otherwise.
@@ -143,6 +147,28 @@ def _weight(call: Call) -> int:
     copies = 2 if call.autopsy is None else 12
     pairs = call.request.target.count("&") + call.request.body.count(b"&")
     return copies * size + _PAIR_WEIGHT * pairs
+
+
+#: How many things that lead on are added to an exception.
+_MAX_LEADS = 3
+
+
+def add_leads(error: BaseException, calls: Iterable[Call], secrets: Iterable[Secret]) -> None:
+    """Add to an exception what another edition allows of what was refused before it was raised.
+
+    A client's exception has a Code, and no word on why.
+    """
+    told = (
+        f"pytest-rtcmpu: call {call.number}, {call.action}: {problem}"
+        for call in calls
+        for problem in call.problems
+        if problem.lead
+    )
+    known = tuple(secrets)
+    for line in islice(dict.fromkeys(told), _MAX_LEADS):
+        note = for_terminal(redact_everywhere(line, known))
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
 
 
 def once(pairs: Pairs) -> Pairs:

@@ -27,7 +27,7 @@ from pytest_rtcmpu.endpoint.record import MAX_CALLS, Answer, Call
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Spoil
 from pytest_rtcmpu.errors import RTCMPUWarning, SignatureWarning, SilenceWarning
 from pytest_rtcmpu.signatures.autopsy import Autopsy
-from pytest_rtcmpu.values.arguments import naming_keywords
+from pytest_rtcmpu.values.arguments import expect_number, naming_keywords
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
 
@@ -77,8 +77,7 @@ class Endpoint(Controls):
         contract: Contract | None = None,
     ) -> None:
         __tracebackhide__ = True  # of what is no key pytest would show the arguments
-        if max_calls < 1:
-            raise ValueError(f"max_calls: expected 1 or more, got {max_calls}")
+        expect_number("max_calls", max_calls, "an int, 1 or more", low=1, whole=True)
         self._warn = warn
         self._explain = explain
         self._request_id = request_id

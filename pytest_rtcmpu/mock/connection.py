@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import http.client
+import inspect
 import io
 import re
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -235,12 +237,20 @@ def _reply(response: Response, method: str) -> urllib3.HTTPResponse:
         headers=urllib3.HTTPHeaderDict(headers),
         status=response.status,
         version=11,
-        version_string="HTTP/1.1",
+        **_VERSION,
         reason=http.client.responses.get(response.status),
         preload_content=False,
         decode_content=False,
         request_method=method,
     )
+
+
+#: What urllib3 keeps of a reply's version beside its number; the first releases of 2 do not.
+_VERSION: Mapping[str, Any] = (
+    {"version_string": "HTTP/1.1"}
+    if "version_string" in inspect.signature(urllib3.HTTPResponse).parameters
+    else {}
+)
 
 
 class _Wire:

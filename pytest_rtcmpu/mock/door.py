@@ -9,12 +9,15 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, ContextDecorator, contextmanager
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 from pytest_rtcmpu.endpoint import Endpoint
+from pytest_rtcmpu.endpoint.record import add_leads
 from pytest_rtcmpu.mock import adapters, environment, listener, openings, seal, sockets
 from pytest_rtcmpu.mock.connection import to_request
 from pytest_rtcmpu.mock.openings import Opening
@@ -24,7 +27,7 @@ from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.forks import own_lock
 from pytest_rtcmpu.values.hosts import allowed_hosts
 
-__all__ = ["Route", "mocked", "sealed", "to_request"]
+__all__ = ["Factory", "Mock", "Route", "mocked", "open_mock", "sealed", "to_request"]
 
 _FAILED = "pytest-rtcmpu: while it answered a call, the endpoint failed"
 _MAX_NOTES = 10
@@ -32,7 +35,68 @@ _lock = own_lock(sys.modules[__name__], "_lock")
 _patches = Patches()
 
 
-@contextmanager
+class Mock(ContextDecorator, AbstractContextManager[Endpoint]):
+    """An endpoint in place of the service, to be opened by ``with``; it decorates functions too.
+
+    Args:
+        opens: opens it, and closes it.
+        how: what its user writes to make one: ``mocked()``.
+    """
+
+    def __init__(self, opens: Callable[[], AbstractContextManager[Endpoint]], how: str) -> None:
+        self._opens = opens
+        self._how = how
+        self._opened: list[AbstractContextManager[Endpoint]] = []
+
+    def __enter__(self) -> Endpoint:
+        """Open it, and return its endpoint."""
+        __tracebackhide__ = True  # as in mocked
+        opened = self._opens()
+        endpoint = opened.__enter__()
+        self._opened.append(opened)
+        return endpoint
+
+    def __exit__(self, *raised: Any) -> bool | None:
+        """Close it."""
+        __tracebackhide__ = True
+        return self._opened.pop().__exit__(*raised)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # none that an endpoint has for its users
+            raise AttributeError(name)
+        raise AttributeError(_not_open(self._how, name, self._how))
+
+
+class Factory:
+    """What makes mocks when it is called: the fixture ``rtcmpu_mock``."""
+
+    def __init__(self, make: Callable[..., Mock]) -> None:
+        self._make = make
+
+    def __call__(self, **settings: Any) -> Mock:
+        """Make a mock, to be opened by ``with``."""
+        __tracebackhide__ = True  # as in mocked
+        return self._make(**settings)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(_not_open("rtcmpu_mock", name, "rtcmpu_mock()"))
+
+    def __enter__(self) -> NoReturn:
+        """Lead from ``with rtcmpu_mock`` to the call that is missing."""
+        raise TypeError("rtcmpu_mock makes mocks: write with rtcmpu_mock() as endpoint:")
+
+    def __exit__(self, *raised: Any) -> None:
+        """Nothing was opened."""
+
+
+def _not_open(what: str, name: str, how: str) -> str:
+    """Return the message about an attribute that the endpoint has, which is not there yet."""
+    return (
+        f"{what} has no attribute {name!r}: its endpoint is there while it is open; write "
+        f"with {how} as endpoint: and in it endpoint.{name}"
+    )
+
+
 def mocked(
     endpoint: Endpoint | None = None,
     *,
@@ -40,7 +104,7 @@ def mocked(
     allow_hosts: Iterable[str] = (),
     sleep: Callable[[float], None] = time.sleep,
     **settings: Any,
-) -> Iterator[Endpoint]:
+) -> Mock:
     """Answer every call of this process to the service's hosts, by https and http.
 
     What calls by requests is answered in its own thread; every other client that goes by Python's
@@ -57,14 +121,27 @@ def mocked(
         sleep: what waits where a reply to requests is late but in time.
         settings: keyword arguments of :class:`Endpoint`.
 
-    Yields:
-        the endpoint.
+    Returns:
+        what ``with`` opens: ``with mocked() as endpoint:``.
 
     Raises:
         ValueError: for what no host is called, such as ``db.internal:5432``.
         BaseException: when it is closed, what went wrong inside the endpoint where its caller could
             not be told: a warning that is an error, an exception of a fault of your own.
     """
+    opens = partial(open_mock, endpoint, credentials, allow_hosts, sleep, settings)
+    return Mock(opens, "mocked()")
+
+
+@contextmanager
+def open_mock(
+    endpoint: Endpoint | None,
+    credentials: Credentials | None = None,
+    allow_hosts: Iterable[str] = (),
+    sleep: Callable[[float], None] = time.sleep,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator[Endpoint]:
+    """Open a mock as :func:`mocked` says."""
     __tracebackhide__ = True  # where the credentials are none, they are not to be shown
     if endpoint is None:
         endpoint = Endpoint(credentials or TEST_CREDENTIALS, **settings)
@@ -82,6 +159,7 @@ def mocked(
     except BaseException as error:
         for failure in opening.failures:
             error.add_note(f"{_FAILED} too: {failure!r}")
+        add_leads(error, endpoint.calls, endpoint.secrets)
         raise
     if opening.failures:
         first, *others = opening.failures

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from enum import Enum, IntEnum, StrEnum
 
 from pytest_rtcmpu import contract as _contract
+from pytest_rtcmpu.values.arguments import expect_number
+from pytest_rtcmpu.values.colours import LIMITS
+from pytest_rtcmpu.values.colours import rgb as rgb
 
 _DEFAULT = _contract.load()
 
@@ -78,27 +81,14 @@ def member(name: str, value: object) -> object:
         return value
 
 
-def rgb(red: int, green: int, blue: int) -> int:
-    """Return the wire integer of a colour: red + green*256 + blue*65536 (S6's formula).
-
-    Each component is 0 to 255; raises ValueError for another, TypeError for what is no int.
-    """
-    for name, value in (("red", red), ("green", green), ("blue", blue)):
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name}: expected an int from 0 to 255, got {value!r}")
-        if not 0 <= value <= 255:
-            raise ValueError(f"{name}: expected 0 to 255, got {value}")
-    return red | green << 8 | blue << 16
-
-
 def rgb_components(color: int) -> tuple[int, int, int]:
     """Return (red, green, blue) of a wire integer: the inverse of :func:`rgb`.
 
     Raises:
         ValueError: for one outside BackgroundColor's range.
     """
-    parameter = _DEFAULT.parameter("BackgroundColor")
-    minimum, maximum = parameter.minimum or 0, parameter.maximum or 0
+    minimum, maximum = LIMITS
+    expect_number("color", color, f"a colour from {minimum} to {maximum}", whole=True)
     if not minimum <= color <= maximum:
         raise ValueError(f"expected a colour from {minimum} to {maximum}, got {color}")
     return color & 255, color >> 8 & 255, color >> 16 & 255

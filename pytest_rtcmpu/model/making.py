@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
-from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import rules
-from pytest_rtcmpu.contract import Contract, ContractError, Parameter
+from pytest_rtcmpu.contract import Contract, Parameter
+from pytest_rtcmpu.contract.elsewhere import others, to_give
 from pytest_rtcmpu.errors import InvalidTask
 from pytest_rtcmpu.model.forms import flatten, starts_of
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.model.structs import fields_of
 from pytest_rtcmpu.rules import Problem
+from pytest_rtcmpu.values import colours
 from pytest_rtcmpu.values.text import near
 
 _WRONG: Any = object()
@@ -70,7 +71,9 @@ class Making:
             and (only is None or problem.path.partition(".")[0] == only)
         ]
         if self.problems or judged:
-            raise InvalidTask((*self.problems, *judged))
+            pairs = flatten(self.params, starts_of(self.contract))
+            led = rules.with_leads(judged, pairs, self.contract, to_give, of_absent=False)
+            raise InvalidTask((*self.problems, *led))
 
     def _judged(self) -> Iterator[Problem]:
         pairs = flatten(self.params, starts_of(self.contract))
@@ -112,7 +115,10 @@ class Making:
     def _wrong(self, p: Parameter, path: str, expected: str, value: object) -> Any:
         clause = self.contract.clause("request.integer.form" if p.is_integer else "request.utf-8")
         got = f"{type(value).__name__} {_clip(repr(value))}"
-        self.problems.append(Problem(path=path, expected=expected, got=got, clause=clause))
+        lead = colours.in_words(value) if p.is_colour else ""
+        self.problems.append(
+            Problem(path=path, expected=expected, got=got, clause=clause, lead=lead)
+        )
         return _WRONG
 
 
@@ -170,29 +176,27 @@ def _clip(text: str) -> str:
 def _unknown(contract: Contract, name: str) -> str:
     known = [python_name(p.name) for p in contract.parameters]
     message = f"{contract.action} of {contract.edition} has no parameter {name!r}"
-    others = _editions_with(contract, name)
-    if others:
-        which = " and ".join(others)
-        return f"{message}: {which} has it; give contract=contract.load({others[0]!r})"
+    lead = to_give(_others_with(name, contract), "has it")
+    if lead:
+        return f"{message}: {lead}"
     return message + (near(name, known) or f": it has {', '.join(known)}")
 
 
 def _unknown_field(contract: Contract, p: Parameter, name: str) -> str:
     known = [python_name(f.name) for f in p.fields]
     message = f"{p.path} of {contract.edition} has no field {name!r}"
+    lead = to_give((o for o in others(contract) if name in _fields_of(p.path, o)), "has it")
+    if lead:
+        return f"{message}: {lead}"
     return message + (near(name, known) or f": it has {', '.join(known)}")
 
 
-def _editions_with(contract: Contract, name: str) -> list[str]:
-    """The package's other editions whose operation has a parameter of that Python name."""
-    found = []
-    for edition in _contract.editions():
-        if edition == contract.edition:
-            continue
-        try:
-            view = _contract.load(edition).operation(contract.action)
-        except ContractError:
-            continue
-        if name in {python_name(p.name) for p in view.parameters}:
-            found.append(edition)
-    return found
+def _fields_of(path: str, contract: Contract) -> set[str]:
+    """The Python names of a struct's fields, in an edition that may not have it."""
+    fields = contract.parameter(path).fields if contract.has(path) else ()
+    return {python_name(f.name) for f in fields}
+
+
+def _others_with(name: str, contract: Contract) -> list[Contract]:
+    """The other editions whose operation has a parameter of that Python name."""
+    return [c for c in others(contract) if name in {python_name(p.name) for p in c.parameters}]

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu import rules
 from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract.elsewhere import to_give
 from pytest_rtcmpu.errors import InvalidTask
 from pytest_rtcmpu.model.enums import MediaEncode, TaskProfile
 from pytest_rtcmpu.model.forms import flatten, starts_of, unflatten
@@ -34,6 +35,19 @@ class OperationRequest:
     further: tuple[tuple[str, Any], ...]
     _params: dict[str, Any]
     _starts: dict[str, int]
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Refuse documented names, before Python says that all the others are missing."""
+        documented = [name for name in given if name[:1].isupper()]
+        known = _names_of(cls.action) if documented else ()
+        meant = {n: python_name(n) for n in documented if python_name(n) in known}
+        if meant:
+            names, those = ", ".join(map(repr, meant)), ", ".join(meant.values())
+            raise TypeError(
+                f"{cls.action} has no parameter {names}; did you mean {those}? "
+                f"{cls.action}.from_params({{…}}) takes documented names"
+            )
+        return super().__new__(cls)
 
     def _make(self, contract: Contract | None, given: Mapping[str, object]) -> None:
         view = _view(self.action, contract)
@@ -124,7 +138,8 @@ class OperationRequest:
         pairs = rules.as_pairs(pairs)
         view = _view(cls.action, contract)
         found = rules.collect(pairs, view)
-        problems = list(rules.judge_collected(found, view).problems)
+        judged = rules.judge_collected(found, view).problems
+        problems = list(rules.with_leads(judged, pairs, view, to_give, of_absent=False))
         once = view.clause("request.parameter.once")
         problems += (
             Problem(path=name, expected="to be sent once", got="it again", clause=once)

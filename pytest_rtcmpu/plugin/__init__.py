@@ -121,13 +121,30 @@ _SERVER_FOR_EXAMPLES = (
 )
 
 
+def _add_leads(error: BaseException, item: pytest.Item) -> None:
+    given = getattr(item, "funcargs", {})
+    for name in ("rtcmpu_endpoint", "rtcmpu_server"):
+        endpoint = given.get(name)
+        if endpoint is not None:
+            from pytest_rtcmpu.endpoint import Endpoint
+            from pytest_rtcmpu.endpoint.record import add_leads
+
+            if isinstance(endpoint, Endpoint):  # a fixture of that name may be the test's own
+                add_leads(error, endpoint.calls, endpoint.secrets)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Lead from Hypothesis's health check to the fixture that makes an endpoint an example."""
+    """Lead on from what a test fails with.
+
+    From Hypothesis's health check to the fixture that makes an endpoint an example, and from what
+    was refused to the edition that allows it.
+    """
     __tracebackhide__ = True
     try:
         return (yield)
-    except Exception as error:
+    except (Exception, pytest.fail.Exception) as error:
+        _add_leads(error, item)
         names = set(getattr(item, "fixturenames", ())).intersection(_ENDPOINT_FIXTURES)
         if type(error).__name__ == "FailedHealthCheck" and "fixture" in str(error) and names:
             error.add_note(_FOR_EXAMPLES)
@@ -190,13 +207,13 @@ def rtcmpu_mock(
     hosts that may be called for real; other keyword arguments go to ``Endpoint``.
     """
     __tracebackhide__ = True
+    from functools import partial
+
     from pytest_rtcmpu.endpoint import Endpoint
-    from pytest_rtcmpu.mock.door import mocked
+    from pytest_rtcmpu.mock.door import Factory, Mock, open_mock
     from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS
 
-    def mock(
-        *, allow_hosts: Iterable[str] = (), **settings: object
-    ) -> AbstractContextManager[Endpoint]:
+    def make(*, allow_hosts: Iterable[str] = (), **settings: object) -> Mock:
         __tracebackhide__ = True  # as in mocked
         # This factory lives as long as the session; both may be overridden for one module or test.
         of_test = getattr(pytestconfig.stash.get(_RUNNING, None), "funcargs", {})
@@ -208,8 +225,9 @@ def rtcmpu_mock(
             }
         )
         hosts = [*pytestconfig.getini("rtcmpu_allow_hosts"), *allow_hosts]
-        return mocked(endpoint, allow_hosts=hosts)
+        return Mock(partial(open_mock, endpoint, allow_hosts=hosts), "rtcmpu_mock()")
 
+    mock = Factory(make)
     # The first opening imports the SDKs that are installed. Hypothesis would count that as an
     # example's own time, and the example as slower than its deadline.
     with mock():

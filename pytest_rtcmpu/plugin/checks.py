@@ -71,21 +71,23 @@ def add_options(parser: pytest.Parser) -> None:
         help="check these operations, such as StopMPUTask; repeatable",
     )
     add("--rtcmpu-strict", action="store_true", help="breaches of readings fail too")
-    add("--rtcmpu-max-examples", type=int, metavar="N", help="examples of fuzz and of stateful")
-    add("--rtcmpu-seed", type=int, metavar="N", help="seed of fuzz and stateful; random by default")
+    add("--rtcmpu-max-examples", type=_positive, metavar="N", help="examples of fuzz and stateful")
+    add(
+        "--rtcmpu-seed", type=_number, metavar="N", help="seed of fuzz and stateful; random if none"
+    )
     add(
         "--rtcmpu-live",
         action="store_true",
         help="call an endpoint that is not this machine, though what is started may be billed",
     )
-    add("--rtcmpu-budget", type=int, metavar="N", help="calls that an endpoint gets at most")
+    add("--rtcmpu-budget", type=_positive, metavar="N", help="calls that an endpoint gets at most")
     add(
         "--rtcmpu-app-id",
         action="append",
         metavar="NAME",
         help="an AppId that an endpoint knows, where it does not know any; at most two",
     )
-    add("--rtcmpu-timeout", type=float, metavar="SECONDS", help="for one start, or one reply")
+    add("--rtcmpu-timeout", type=_seconds, metavar="SECONDS", help="for one start, or one reply")
     add(
         "--rtcmpu-report",
         action="append",
@@ -94,6 +96,27 @@ def add_options(parser: pytest.Parser) -> None:
         help="write a report: .json, .html or .xml (JUnit); repeatable",
     )
     add("--rtcmpu-known-failures", metavar="FILE", help="a TOML file of known failures")
+
+
+# The types of options: imported where one is given.
+
+
+def _number(text: str) -> int:
+    from pytest_rtcmpu.values.arguments import whole_number
+
+    return whole_number()(text)
+
+
+def _positive(text: str) -> int:
+    from pytest_rtcmpu.values.arguments import positive
+
+    return positive(text)
+
+
+def _seconds(text: str) -> float:
+    from pytest_rtcmpu.values.arguments import seconds
+
+    return seconds(text)
 
 
 class Checks:

@@ -25,6 +25,7 @@ from pytest_rtcmpu.checks.run import Settings, planned, unselected
 from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.contract import Clause, Subject
 from pytest_rtcmpu.report.conclusion import Conclusion, Part, conclude
+from pytest_rtcmpu.values.arguments import expect_number
 from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.text import near
 
@@ -162,6 +163,12 @@ def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Pla
 _TUPLES = ("phases", "clauses", "operations", "app_ids")
 #: The settings that contract classes of endpoints alone have.
 _OF_ENDPOINTS = ("live", "budget", "app_ids")
+#: Settings that are numbers: what is expected, and whether it is an int.
+_NUMBERS = {
+    "max_examples": ("an int, 1 or more", True),
+    "timeout": ("a number of seconds above 0", False),
+    "budget": ("an int, 1 or more, or None", True),
+}
 
 
 def _phases(given: Collection[str] | None) -> tuple[Phase, ...] | None:
@@ -186,6 +193,14 @@ def class_plan(config: pytest.Config, cls: Any, *, node: str) -> Plan:
         is_some = isinstance(given, Collection) and not isinstance(given, str)
         if not is_some or not all(isinstance(each, str) for each in given):
             raise CannotRun(f"{name}: expected a tuple of texts, got {given!r}")
+    for name, (expected, whole) in _NUMBERS.items():
+        given = getattr(cls, name, None)
+        if given is None and name == "budget":
+            continue
+        try:
+            expect_number(name, given, expected, above=0, whole=whole)
+        except (TypeError, ValueError) as error:
+            raise CannotRun(str(error)) from None
     return plan(
         config,
         Target(subject=subject, kind="test", name=node),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 RESULT = pytest.StashKey[str]()
 BENCH = pytest.StashKey["Bench"]()
 BROKE = pytest.StashKey[str]()
+#: That it broke off because what is checked is not there, or cannot be checked at all.
+ABSENT = pytest.StashKey[bool]()
 
 
 def run_check(
@@ -48,7 +50,10 @@ def run_check(
     ]
     if BROKE in owner.stash:
         # Said once, by the check that was run first: a hundred others have nothing to add.
-        pytest.fail("could not run: the first that failed says why", pytrace=False)
+        told = "could not run: the first that failed says why"
+        if ABSENT in owner.stash:
+            pytest.skip(told)  # the first has failed, and the run is incomplete
+        pytest.fail(told, pytrace=False)
     try:
         if BENCH not in owner.stash:
             stack = ExitStack()
@@ -61,6 +66,7 @@ def run_check(
         owner.stash[BROKE] = str(error) or type(error).__name__
         if not isinstance(error, CannotRun):
             raise
+        owner.stash[ABSENT] = True
     if BROKE in owner.stash:
         # Out here pytest does not show what was caught beside it, as it came.
         told = f"could not run: {owner.stash[BROKE]}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pytest_rtcmpu.rules.found import Collected, Pairs, as_pairs, collect
 from pytest_rtcmpu.rules.judging import judge, judge_collected
+from pytest_rtcmpu.rules.leads import of_other_operation, with_leads
 from pytest_rtcmpu.rules.relations import Spot, breaches, spots
 from pytest_rtcmpu.rules.values import (
     integer,
@@ -38,9 +39,11 @@ __all__ = [
     "judge",
     "judge_collected",
     "number",
+    "of_other_operation",
     "same_value",
     "shown",
     "spots",
     "value_of",
     "wire_text",
+    "with_leads",
 ]

@@ -9,6 +9,7 @@ from functools import partial
 from weakref import WeakKeyDictionary
 
 from pytest_rtcmpu.contract import Contract, Parameter
+from pytest_rtcmpu.contract.elsewhere import having
 from pytest_rtcmpu.rules.values import is_plain_string, is_plain_url
 
 Pairs = Sequence[tuple[str, str]]
@@ -28,6 +29,7 @@ class Collected:
         indexes: the indexes of a list's items, by the list's path.
         repeated: names that were sent more than once; the first one counts.
         open: (silence id, name) of what could not be gathered.
+        elsewhere: names of parameters and fields that only another edition has, one of each.
         essence: all that a judgement depends on: names and values, ``None`` for all that are judged
             alike.
     """
@@ -37,6 +39,7 @@ class Collected:
     indexes: dict[str, dict[int, None]] = field(default_factory=dict)
     repeated: list[str] = field(default_factory=list)
     open: list[tuple[str, str]] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
     essence: list[str | None] = field(default_factory=list)
 
 
@@ -62,6 +65,7 @@ class _Place:
         top: the parameter that the name starts with.
         items: the lists on the way, each with the index of the item.
         is_alike: which texts are all judged alike, and whatever else was sent, if any.
+        elsewhere: the parameter or field, where only another edition has it.
     """
 
     path: str
@@ -69,6 +73,7 @@ class _Place:
     items: tuple[tuple[str, int], ...] = ()
     silence: str = ""
     is_alike: Callable[[str], bool] | None = None
+    elsewhere: str = ""
 
 
 def _place(name: str, contract: Contract) -> _Place | None:
@@ -76,7 +81,8 @@ def _place(name: str, contract: Contract) -> _Place | None:
     first, *rest = name.split(".")
     p = contract.parameters_by_wire_name.get(first)
     if p is None:
-        return None
+        elsewhere = _elsewhere(first, contract)
+        return _Place("", first, elsewhere=elsewhere) if elsewhere else None
     path, items, top = p.name, [], p.name
     while True:
         if p.items is not None:
@@ -97,8 +103,16 @@ def _place(name: str, contract: Contract) -> _Place | None:
         path = f"{path}.{part}"
         found = next((each for each in p.fields if each.name == part), None)
         if found is None:  # ignored, but its item is there
-            return _Place(".".join((path, *rest)), top, tuple(items))
+            elsewhere = _elsewhere(f"{p.path}.{part}", contract)
+            return _Place(".".join((path, *rest)), top, tuple(items), elsewhere=elsewhere)
         p = found
+
+
+def _elsewhere(name: str, contract: Contract) -> str:
+    """Return the name of a parameter or field that another edition has, of any other nothing."""
+    if any(name == p.name for p in contract.common_parameters):
+        return ""
+    return name if having(name, contract) else ""
 
 
 def _alike(p: Parameter, contract: Contract) -> Callable[[str], bool] | None:
@@ -139,6 +153,10 @@ def collect(pairs: Iterable[tuple[str, str]], contract: Contract) -> Collected:
             continue
         is_alike = place.is_alike
         essence += (name, None if is_alike is not None and is_alike(value) else value)
+        if place.elsewhere:
+            found.elsewhere.setdefault(place.elsewhere, name)
+            if not place.path:
+                continue
         if place.silence:
             found.open.append((place.silence, name))
             continue

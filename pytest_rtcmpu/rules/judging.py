@@ -7,10 +7,11 @@ from itertools import pairwise
 from weakref import WeakKeyDictionary
 
 from pytest_rtcmpu.contract import Contract, Parameter
+from pytest_rtcmpu.contract.elsewhere import having, to_set
 from pytest_rtcmpu.rules.found import Collected, collect
 from pytest_rtcmpu.rules.relations import judge_relations
 from pytest_rtcmpu.rules.values import JUDGES
-from pytest_rtcmpu.rules.verdicts import Judgement, Problem, Verdicts
+from pytest_rtcmpu.rules.verdicts import ELSEWHERE, Judgement, Problem, Verdicts
 
 #: How many judgements are kept, and of how large requests.
 _MAX_JUDGEMENTS, _MAX_TEXTS, _MAX_CHARACTERS = 512, 200, 2048
@@ -52,6 +53,8 @@ def _judge(found: Collected, contract: Contract) -> Judgement:
         run.note("silence.repeated-parameter", name, "sent again")
     for silence, name in found.open:
         run.note(silence, name, "sent")
+    for parameter, name in found.elsewhere.items():
+        run.note(ELSEWHERE, name, to_set(having(parameter, contract), "has it"))
     if not run.absent and not run.problems:
         judge_relations(run, found)
     return Judgement(problems=(*run.absent, *run.problems), notes=tuple(run.notes))

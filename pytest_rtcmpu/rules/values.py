@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from pytest_rtcmpu.contract import Parameter
+from pytest_rtcmpu.contract import Contract, Parameter
 from pytest_rtcmpu.rules.verdicts import Verdicts, shown
+from pytest_rtcmpu.values import colours
+from pytest_rtcmpu.values.text import some
 
 # contract: "An Integer on the wire is ASCII digits with an optional leading minus."
 _PLAIN_INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
@@ -143,7 +145,8 @@ def _integer(run: Verdicts, p: Parameter, path: str, text: str) -> None:
         return
     if not _PLAIN_INTEGER.fullmatch(text):
         if not is_integer(text):
-            run.problem("integer", p.path, path, "an Integer", shown(text))
+            lead = colours.in_words(text) if p.is_colour else ""
+            run.problem("integer", p.path, path, "an Integer", shown(text), lead=lead)
             return
         run.note("silence.integer-form", path, shown(text))
     value = integer(text)
@@ -153,9 +156,18 @@ def _integer(run: Verdicts, p: Parameter, path: str, text: str) -> None:
             run.problem("enum", p.path, path, expected, shown(text))
     elif p.values_from is not None:
         if value not in run.contract.layouts:
-            run.problem("known", p.path, path, "a known layout", shown(text))
+            expected = f"a known layout, one of {some(run.contract.layouts)}"
+            lead = _registering(run.contract, value)
+            run.problem("known", p.path, path, expected, shown(text), lead=lead)
     else:
         _range(run, p, path, text, value)
+
+
+def _registering(contract: Contract, value: int | None) -> str:
+    """What makes a layout known, where it may be a user's own."""
+    if value is None or value <= contract.reserved_layouts_up_to:
+        return ""
+    return f"endpoint.register_layout({value}, panes) makes it known, to endpoint.contract too"
 
 
 def _float(run: Verdicts, p: Parameter, path: str, text: str) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_rtcmpu.contract import Clause, Contract, Silence
+
+#: The silence about what only another edition has.
+ELSEWHERE = "silence.other-edition"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A broken rule: where, what was expected, what came, and the clause."""
+    """A broken rule: where, what was expected, what came, and the clause.
+
+    Attributes:
+        lead: what leads on: to another edition that does not have the rule, to what a rule allows.
+    """
 
     path: str
     expected: str
     got: str
     clause: Clause
+    lead: str = field(default="", compare=False)
 
     @property
     def parameter(self) -> str:
@@ -27,7 +35,8 @@ class Problem:
         return self.clause.id
 
     def __str__(self) -> str:
-        return f"{self.path}: expected {self.expected}, got {self.got} ({self.clause.id})"
+        told = f"{self.path}: expected {self.expected}, got {self.got} ({self.clause.id})"
+        return f"{told}; {self.lead}" if self.lead else told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +73,14 @@ class Verdicts:
         """Note a silence."""
         self.notes.append(Note(path=path, silence=self.contract.silence(silence), detail=detail))
 
-    def problem(self, rule: str, name: str, path: str, expected: str, got: str) -> None:
+    def problem(
+        self, rule: str, name: str, path: str, expected: str, got: str, *, lead: str = ""
+    ) -> None:
         """Add a broken rule of a parameter."""
         clause = self.contract.rule(name, rule)
-        self.problems.append(Problem(path=path, expected=expected, got=got, clause=clause))
+        self.problems.append(
+            Problem(path=path, expected=expected, got=got, clause=clause, lead=lead)
+        )
 
 
 def shown(text: str) -> str:

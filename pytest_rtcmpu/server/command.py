@@ -23,10 +23,10 @@ from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.server.proxy import Proxy
 from pytest_rtcmpu.server.record import call_record
 from pytest_rtcmpu.server.setup import LANGUAGES, Files, variables_of, write_files
-from pytest_rtcmpu.values.arguments import Parser
+from pytest_rtcmpu.values.arguments import Parser, positive, whole_number
 from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.files import Lines
-from pytest_rtcmpu.values.hosts import allowed_hosts
+from pytest_rtcmpu.values.hosts import allowed_hosts, host_name
 from pytest_rtcmpu.values.messages import Request, Response
 from pytest_rtcmpu.values.redaction import redact_everywhere
 from pytest_rtcmpu.values.text import for_json, for_terminal, system_error
@@ -133,16 +133,23 @@ def _parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--host", type=_host, default="127.0.0.1", help="address to listen on (%(default)s)"
+    )
     parser.add_argument(
         "--own-name",
         action="append",
+        type=_host,
         default=[],
         metavar="NAME",
         help="another name of this machine to be controlled under; repeatable",
     )
     parser.add_argument(
-        "--port", type=_port, default=0, metavar="N", help="0, as by default, takes a free one"
+        "--port",
+        type=whole_number(0, 65535),
+        default=0,
+        metavar="N",
+        help="0, as by default, takes a free one",
     )
     parser.add_argument(
         "--edition",
@@ -171,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--record", type=Path, metavar="FILE", help="append each call as JSON line")
     parser.add_argument(
         "--max-calls",
-        type=_positive,
+        type=positive,
         default=MAX_CALLS,
         metavar="N",
         help="how many of the latest calls are kept (%(default)s)",
@@ -179,18 +186,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"expected 0…65535, got {text}")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
-    return number
+def _host(text: str) -> str:
+    try:
+        return host_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class _Recording:

@@ -195,6 +195,7 @@ def _reasons(call: Call, record: dict[str, Any]) -> Iterator[str]:
             yield f"<p>What to do: {_text(row.advice)}</p>"
         yield from _list_items(
             f"{p['path']}: expected {p['expected']}, got {p['got']} ({p['clause']})"
+            + (f"; {p['lead']}" if p["lead"] else "")
             for p in record["problems"]
         )
         if record["autopsy"]:

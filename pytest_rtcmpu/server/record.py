@@ -55,6 +55,7 @@ def call_record(call: Call, known: Secrets) -> dict[str, Any]:
                 "expected": problem.expected,
                 "got": hide(problem.got),
                 "clause": problem.clause.id,
+                "lead": problem.lead,
             }
             for problem in call.problems
         ],

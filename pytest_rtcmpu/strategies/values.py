@@ -506,5 +506,6 @@ def _panes(contract: Contract, items: Sequence[Mapping[str, Any]]) -> tuple[User
 
 
 def _expect_size(name: str, size: int, lowest: int, highest: int) -> None:
-    if not lowest <= size <= highest:
-        raise InvalidArgument(f"{name}: expected {lowest} to {highest}, got {size}")
+    is_size = isinstance(size, int) and not isinstance(size, bool)
+    if not is_size or not lowest <= size <= highest:
+        raise InvalidArgument(f"{name}: expected {lowest} to {highest}, got {size!r}")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from pytest_rtcmpu.values.text import near
+from pytest_rtcmpu.values.text import near, shorten
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+#: Characters of a value in a message.
+_MAX_SHOWN = 80
 
 
 def naming_keywords(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -33,6 +36,34 @@ def naming_keywords(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return named
 
 
+def expect_number(
+    name: str,
+    value: object,
+    expected: str,
+    *,
+    low: float | None = None,
+    above: float | None = None,
+    whole: bool = False,
+) -> None:
+    """Refuse what is given in place of a number.
+
+    Args:
+        expected: in words, its limits too: ``a number of seconds``.
+        low, above: the lowest number, or one that all must be above.
+        whole: whether it must be an int.
+
+    Raises:
+        TypeError: for what is no number; ``True`` is none.
+        ValueError: for one outside the limits, and for one that is not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        got = f"{type(value).__name__} {shorten(repr(value), _MAX_SHOWN)}"
+        raise TypeError(f"{name}: expected {expected}, got {got}")
+    is_in = (low is None or value >= low) and (above is None or value > above)
+    if not is_in or not math.isfinite(value):
+        raise ValueError(f"{name}: expected {expected}, got {value!r}")
+
+
 def option_hint(unknown: Iterable[str], options: Iterable[str]) -> str:
     """Return ``; did you mean --phase?`` for the first unknown option that is like a known one.
 
@@ -44,6 +75,42 @@ def option_hint(unknown: Iterable[str], options: Iterable[str]) -> str:
         near(each.partition("=")[0], known, cutoff=0.7) for each in unknown if each[:2] == "--"
     )
     return next(filter(None, hints), "")
+
+
+def whole_number(low: int | None = None, high: int | None = None) -> Callable[[str], int]:
+    """Return an argument's type: whole numbers within limits, both allowed."""
+    limits = "" if low is None else f"{low} or more" if high is None else f"{low}…{high}"
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            expected = ", ".join(filter(None, ("a whole number", limits)))
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}") from None
+        if (low is not None and number < low) or (high is not None and number > high):
+            raise argparse.ArgumentTypeError(f"expected {limits}, got {text}")
+        return number
+
+    return read
+
+
+#: An argument's type: a number from 1 on.
+positive = whole_number(1)
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+    return number
+
+
+#: A plain word: an option that takes it takes about any, and is not meant by one.
+_ANY_WORD = "x"
 
 
 class Parser(argparse.ArgumentParser):
@@ -64,4 +131,29 @@ class Parser(argparse.ArgumentParser):
 
     def _refuse(self, unknown: Sequence[str]) -> NoReturn:
         options = (option for action in self._actions for option in action.option_strings)
-        self.error(f"unrecognized arguments: {' '.join(unknown)}{option_hint(unknown, options)}")
+        hint = option_hint(unknown, options) or self._option_of(unknown[0])
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+
+    def _option_of(self, word: str) -> str:
+        """Return ``; did you mean --port 8080?`` for a word that is some option's value."""
+        for action in self._actions:
+            if action.option_strings and word[:1] != "-" and _takes(action, word):
+                return f"; did you mean {action.option_strings[-1]} {word}?"
+        return ""
+
+
+def _takes(action: argparse.Action, word: str) -> bool:
+    """Whether an option takes a word as its value, and not just any."""
+    if action.choices is not None:
+        return word in action.choices
+    return _reads(action.type, word) and not _reads(action.type, _ANY_WORD)
+
+
+def _reads(kind: Any, word: str) -> bool:
+    if not callable(kind):
+        return False
+    try:
+        kind(word)
+    except (argparse.ArgumentTypeError, TypeError, ValueError):
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Hosts that somebody allows to be called, as they wrote them: read, or refused."""
+"""Hosts as people write them, to be called or to be listened at: read, or refused."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ def allowed_hosts(given: Iterable[str]) -> frozenset[str]:
     if isinstance(given, str | bytes):
         raise TypeError(f"expected a list of hosts, got {given!r}: write [{given!r}]")
     words = (word for text in given for word in text.replace(",", " ").split())
-    return frozenset(map(_host, words))
+    return frozenset(map(host_name, words))
 
 
-def _host(word: str) -> str:
+def host_name(word: str) -> str:
+    """Return the name or the address of a host as it is compared.
+
+    Raises:
+        ValueError: for what no host is called: nothing, a port, a URL, a pattern, a network.
+    """
     name = word.rstrip(".").lower()
     if name.startswith("[") and name.endswith("]"):
         name = name[1:-1]
@@ -44,12 +49,14 @@ def _host(word: str) -> str:
 
 def _what(name: str) -> str:
     """Say what was written in place of a host, and what to write."""
+    if not name:
+        return "nothing"
     if "://" in name:
         return "a URL: leave out all but its host"
     if set(name) & set("*?"):
         return "a pattern: name each host"
     if re.fullmatch(r".*:\d+", name):
-        return "a port too: leave it out, a host is allowed at every port"
+        return "a port too: leave it out"
     if "/" in name:
         return "a network or a path: name each host"
     if not name.isascii():

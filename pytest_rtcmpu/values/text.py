@@ -7,8 +7,10 @@ import errno
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from html import escape
+from itertools import islice
+from typing import Any
 
 #: The longest name that near ones are looked for: the search takes the square of that.
 _MAX_NAME = 100
@@ -40,16 +42,52 @@ def near(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
     return f"; did you mean {', '.join(names)}?" if names else ""
 
 
+#: How many of the things that there are a message names.
+_MAX_NAMED = 28
+
+
+def some(things: Collection[Any]) -> str:
+    """Return ``1, 2 and 3 more``: what there is, not endlessly; ``none`` where there is nothing."""
+    more = f" and {len(things) - _MAX_NAMED} more" if len(things) > _MAX_NAMED else ""
+    return (", ".join(map(str, islice(things, _MAX_NAMED))) or "none") + more
+
+
+#: What the words about an error of TLS begin with.
+TLS = "TLS, "
+
+
 def system_error(error: OSError) -> str:
     """Return ``ENOENT, No such file or directory: 'a.toml'``.
 
-    The name is the same everywhere; the system's words are in whoever's language.
+    The name is the same everywhere; the system's words are in whoever's language. Errors of TLS
+    have numbers of their own, which name none of these.
     """
+    if type(error).__module__ == "ssl":
+        return f"{TLS}{getattr(error, 'verify_message', None) or error.strerror or error}"
     name = errno.errorcode.get(error.errno or 0)
     if name is None:
         return str(error)
     where = "" if error.filename is None else f": {error.filename!r}"
     return f"{name}, {error.strerror}{where}"
+
+
+def innermost(error: BaseException) -> OSError | None:
+    """Return the system's own error that a library's error came of, where there is one.
+
+    Libraries wrap it several times, as a cause, as an argument, or as a ``reason``.
+    """
+    found: OSError | None = None
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop(0)
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            # ``requests`` has errors that are OSErrors, without a number.
+            if isinstance(each, OSError) and each.errno is not None:
+                found = each
+            waiting += (*each.args, getattr(each, "reason", None), each.__cause__)
+    return found
 
 
 def visible(text: str, *, multiline: bool = False) -> str:

@@ -111,6 +111,8 @@ class ClientBench(BaseBench[Observation, Scenario]):
         self._arrived: list[Sent] = []
         self._nonces: set[tuple[str, str]] = set()
         self._hung = 0
+        #: Why nothing is run any more; empty while it is.
+        self._why_left = ""
         #: What the client did in place of a call, of the starts so far, by kind; ``None`` once
         #: it has called.
         self._silences: dict[object, list[str]] | None = {}
@@ -206,9 +208,8 @@ class ClientBench(BaseBench[Observation, Scenario]):
     # ------------------------------------------------------------------------------ one scenario
 
     def _observe(self, phase: Phase, scenario: Scenario, *, reset: bool = True) -> list[Finding]:
-        if self._hung >= MAX_HUNG:
-            why = f"this case was not run, for the client had hung {MAX_HUNG} times"
-            self._leave_out(phase, scenario, why)
+        if self._why_left:
+            self._leave_out(phase, scenario, f"this case was not run, for {self._why_left}")
             return []
         if reset:
             self._endpoint.reset()
@@ -228,11 +229,13 @@ class ClientBench(BaseBench[Observation, Scenario]):
         )
         if outcome.kind == "hung":
             self._hung += 1
-            if self._hung == MAX_HUNG:
-                where = f"the last time in {phase} at {scenario.name!r}"
-                self.notes.append(
-                    f"the client hung {MAX_HUNG} times, {where}; nothing more was run"
-                )
+            where = f"in {phase} at {scenario.name!r}; nothing more was run"
+            if outcome.mute:
+                self._why_left = "the client has never answered"
+                self.notes.append(f"{self._why_left}, {where}: {outcome.message.splitlines()[0]}")
+            elif self._hung == MAX_HUNG:
+                self._why_left = f"the client had hung {MAX_HUNG} times"
+                self.notes.append(f"the client hung {MAX_HUNG} times, the last time {where}")
         # What an abandoned start still sends later is nobody's business.
         self._arrived = []
         self._notice(scenario, arrived, outcome)

@@ -22,6 +22,7 @@ from pytest_rtcmpu.checks.endpoint.care import (
     Care,
     Made,
     cost,
+    out_of_reach,
     plan_lines,
     refusal,
 )
@@ -194,7 +195,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             CannotRun: where none ever came, or too many in a row could not be read.
         """
         if not self._reached:
-            raise CannotRun(f"the endpoint cannot be reached: {error}") from None
+            raise out_of_reach(self._url, str(error).removeprefix(f"{self._url}: ")) from None
         self.unread = self.unread + 1 if isinstance(error, _UNREAD) else 0
         if self.unread >= MAX_UNREAD:
             raise CannotRun(

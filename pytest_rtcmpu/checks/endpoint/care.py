@@ -17,7 +17,7 @@ from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.endpoint.judges import RACERS, ROUNDS
 from pytest_rtcmpu.checks.endpoint.scenarios import Scenario, Step
 from pytest_rtcmpu.server.control import is_loopback
-from pytest_rtcmpu.values.text import count, for_terminal
+from pytest_rtcmpu.values.text import TLS, count, for_terminal
 
 
 class Made(NamedTuple):
@@ -204,6 +204,23 @@ def plan_lines(
     told += (f"{phase}: some {number} calls, and more to shrink" for phase, number in drawn.items())
     told.append(f"to undo what these start and create: at most {count(stops, 'call')}")
     return tuple(told)
+
+
+def out_of_reach(url: str, why: str) -> CannotRun:
+    """Return the error about an endpoint that never answered, with what to do.
+
+    Args:
+        why: what the system says, in the words of ``system_error``.
+    """
+    to_do = "start it first, or name the URL that it listens at"
+    if "ECONNREFUSED" in why:
+        to_do = f"nothing listens there: {to_do}"
+    elif TLS in why:
+        to_do = (
+            "for a certificate of its own set REQUESTS_CA_BUNDLE to its authority's file; where it "
+            "speaks no TLS name http://"
+        )
+    return CannotRun(f"{url}: the endpoint cannot be reached: {why}; {to_do}")
 
 
 def refusal(url: str, plan: Iterable[str], *, budget: int | None) -> CannotRun:

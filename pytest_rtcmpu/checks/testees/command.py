@@ -78,6 +78,7 @@ class CommandTestee:
         self._process: _Process | None = None
         self._last_id = 0
         self._is_startable = False
+        self._has_answered = False
         self._given: set[Credentials] = set()
 
     def start(
@@ -100,9 +101,11 @@ class CommandTestee:
         seconds = time.monotonic() - began
         outcome = answer if isinstance(answer, Outcome) else _read(answer, self._last_id)
         if outcome.kind in ("request_id", "error"):
-            self._is_startable = True
+            self._is_startable = self._has_answered = True
             return finished(outcome, self._given, seconds=seconds)
         self._process = None
+        if outcome.kind == "hung" and not self._has_answered:
+            outcome = self._never_answered(process, outcome)
         how = process.end(_LAST_SECONDS) if outcome.kind == "died" else process.kill()
         if outcome.kind == "died" and process.was_killed:
             # Silent for good, and no end of it: not to be waited for once more at every start.
@@ -112,6 +115,22 @@ class CommandTestee:
         if outcome.kind == "died" and not self._is_startable:
             self.expect_startable(outcome.message)
         return outcome
+
+    def _never_answered(self, process: _Process, outcome: Outcome) -> Outcome:
+        """Find out whether one that says nothing keeps its answer back: what ends writes it out.
+
+        Raises:
+            CannotRun: where it does.
+        """
+        process.end(self._grace)
+        kept = process.left()
+        if kept is not None and _read(kept, self._last_id).kind in ("request_id", "error"):
+            raise CannotRun(
+                f"{visible(self.target)}: answers only once its input ends: let it flush its "
+                "output after each line, as print(…, flush=True) does in Python"
+            )
+        hint = "it was sent a line and has never answered: does it read lines and flush its output?"
+        return replace(outcome, message=f"{outcome.message}; {hint}", mute=True)
 
     def expect_startable(self, why: str = "") -> None:
         """Start it, ask it nothing, and let it end.
@@ -189,6 +208,13 @@ class _Process:
                 kind="hung",
                 message=f"no line ending in \\n on its stdout within {patience:g} s; killed",
             )
+
+    def left(self) -> bytes | None:
+        """Return a line that came and was not asked for, of a process that has ended."""
+        with suppress(queue.Empty):
+            line = self._lines.get_nowait()
+            return line if isinstance(line, bytes) else None
+        return None
 
     def end(self, patience: float) -> str:
         """End its input, wait for it, kill what is left of it, and return how it ended."""

@@ -54,6 +54,7 @@ class Outcome:
         seconds: how long it took.
         elsewhere: the hosts it called that are not the endpoint, as far as can be seen.
         status: the Status that GetMPUTaskStatus told it.
+        mute: that it hung and has not said a word yet, so that it is not asked again.
     """
 
     kind: Literal["request_id", "error", "garbage", "died", "hung"]
@@ -64,6 +65,7 @@ class Outcome:
     seconds: float = 0.0
     elsewhere: tuple[str, ...] = ()
     status: int | None = None
+    mute: bool = False
 
 
 @dataclass(frozen=True)

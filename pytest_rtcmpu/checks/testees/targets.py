@@ -151,6 +151,9 @@ class Target:
 
 
 def _expect_reachable(url: str, timeout: float) -> None:
+    from pytest_rtcmpu.checks.endpoint.care import is_live, out_of_reach
+    from pytest_rtcmpu.client import goes_by_proxy, trusting
+
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -158,13 +161,14 @@ def _expect_reachable(url: str, timeout: float) -> None:
         raise CannotRun(f"{url}: expected a URL: {error}") from None
     if not parts.hostname:
         raise CannotRun(f"{url}: expected a URL such as http://127.0.0.1:8080")
+    if is_live(url) and goes_by_proxy(url):
+        return  # a proxy connects to it; the first request tells
     try:
-        socket.create_connection((parts.hostname, port), timeout).close()
+        with socket.create_connection((parts.hostname, port), timeout) as plain:
+            if parts.scheme == "https":
+                trusting(url).wrap_socket(plain, server_hostname=parts.hostname).close()
     except OSError as error:
-        raise CannotRun(
-            f"{url}: the endpoint cannot be reached: {system_error(error)}; start it first, or "
-            "name the URL that it listens at"
-        ) from None
+        raise out_of_reach(url, system_error(error)) from None
 
 
 def callable_target(name: str) -> Target:

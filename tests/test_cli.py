@@ -105,6 +105,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> type[FakeBench]:
 
     monkeypatch.setattr(Target, "bench", made)
     monkeypatch.setattr(Target, "testee", lambda target, settings=None: None)
+    monkeypatch.setattr(Target, "expect_there", lambda target, settings: None)
     return Bench
 
 

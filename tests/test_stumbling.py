@@ -461,6 +461,12 @@ def test_keys_of_another_type_are_not_shown(given, got):
     assert "a-secret" not in str(caught.value)
 
 
+def test_a_key_that_is_made_known_is_no_pair_of_texts():
+    """Its type is said, and nothing that it holds."""
+    with pytest.raises(TypeError, match=r"^credentials: expected Credentials\(.*\), got a tuple$"):
+        Endpoint().add_key(("an-id", "a-secret"))
+
+
 def test_a_secret_in_place_of_a_url_is_not_shown():
     """Id and secret as two texts are refused for the first of them."""
     with pytest.raises(ValueError, match=r"^credentials: expected Credentials\(.*, got str$"):

@@ -224,7 +224,15 @@ class Controls:
             self._state.contract = self._state.contract.with_layouts({layout_id: panes})
 
     def add_key(self, credentials: Credentials, *, active: bool = True) -> None:
-        """Make an access key known, disabled where ``active`` is false."""
+        """Make an access key known, disabled where ``active`` is false.
+
+        Raises:
+            TypeError: for what is no :class:`Credentials`.
+        """
+        __tracebackhide__ = True  # what is none may hold a secret
+        if not isinstance(credentials, Credentials):
+            expected = "expected Credentials(access_key_id, access_key_secret)"
+            raise TypeError(f"credentials: {expected}, got a {type(credentials).__name__}")
         with self._lock:
             self._state.keys[credentials.access_key_id] = (credentials, active)
 

@@ -204,6 +204,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         return error
 
     def _observe(self, phase: Phase, scenario: Scenario) -> list[Finding]:
+        if not self._is_sendable(phase, scenario):
+            return []
         found = self._observe_standing(phase, scenario)
         return self._observe_fresh(phase, scenario) if found is None else found
 
@@ -230,7 +232,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     def _observe_fresh(self, phase: Phase, scenario: Scenario) -> list[Finding]:
         self.new_names()
-        if not self._may_run(phase, scenario):
+        if not self._affords(phase, scenario):
             return []
         if scenario.race:
             return self._run_race(phase, scenario)
@@ -410,12 +412,12 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             return "it names a layout that somebody may use"
         return ""
 
-    def _may_run(self, phase: Phase, scenario: Scenario) -> bool:
-        """Whether a case is for this endpoint, and affordable; where not, it is not judged."""
+    def _is_sendable(self, phase: Phase, scenario: Scenario) -> bool:
+        """Whether a case is for this endpoint; where not, it is not judged."""
         why = self._unsendable(scenario)
         if why:
             self._leave_out(phase, scenario, f"this case was not run: {why}")
-        return not why and self._affords(phase, scenario)
+        return not why
 
     def _affords(self, phase: Phase, scenario: Scenario) -> bool:
         """Whether the budget suffices for a case; where not, it is not run and not judged."""
@@ -544,7 +546,8 @@ class EndpointBench(BaseBench[Observation, Scenario]):
     def hit_stateful(self, steps: tuple[Step, ...]) -> None:
         """Run the last of these steps and tell Hypothesis what broke."""
         scenario = Scenario(name="stateful", steps=steps)
-        if not self._may_run("stateful", replace(scenario, steps=steps[-1:])):
+        last = replace(scenario, steps=steps[-1:])
+        if not (self._is_sendable("stateful", last) and self._affords("stateful", last)):
             return
         found = self._run_step("stateful", scenario)
         self._step("stateful", None)

@@ -179,7 +179,7 @@ def test_it_is_loud_beyond_loopback() -> None:
     ("arguments", "words"),
     [
         (["--port", "70000"], "expected 0…65535, got 70000"),
-        (["--port", "x"], "invalid"),
+        (["--port", "x"], "--port: expected a whole number, 0…65535, got 'x'"),
         (["--max-calls", "0"], "expected 1 or more, got 0"),
         (["--record", "/nowhere/at/all"], "--record /nowhere/at/all: ENOENT, No such file"),
         (["--host", "203.0.113.1"], "cannot listen on 203.0.113.1, port 0:"),

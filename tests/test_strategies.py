@@ -211,7 +211,8 @@ def test_stream_urls_are_absolute(url: str) -> None:
 
 def test_boundaries_are_likely() -> None:
     """Odd cases and ends of ranges come up within a few dozen examples, not once in a million."""
-    tasks = sample(strategies.tasks())
+    # Of a single run Hypothesis makes much of a few tasks, and the shares are the seed's affair.
+    tasks = [t for start in range(6) for t in sample(strategies.tasks(), 200, start)]
     panes = [pane for task in tasks for pane in task.user_panes]
     users = [pane.user_id for pane in panes]
 

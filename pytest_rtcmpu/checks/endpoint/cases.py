@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, cast
 
 from pytest_rtcmpu.checks import cases
@@ -200,16 +198,12 @@ def _tokens(contract: Contract) -> Iterator[Scenario]:
 
 
 def _refusals(contract: Contract) -> Iterator[Scenario]:
-    # A refused request reserves no TaskId: the same one, put right, is accepted. When that is seen
-    # of the first and the last way to break a rule, it is of those between.
     again = Step(pairs=fresh(cases.plain(contract), contract), expect=Expect(clause=AFTER_REFUSAL))
-    for clause, breaches in groupby(cases.breaches(contract), key=itemgetter(1)):
-        ways = [(name, broken) for name, _, broken in breaches]
-        for name, broken in ways:
-            refused = Expect.refused(contract, clause)
-            step = Step(pairs=fresh_pairs(broken, contract), expect=refused)
-            is_at_end = (name, broken) in (ways[0], ways[-1])
-            yield sequence(name, step, *((again,) if is_at_end else ()))
+    for name, clause, broken in cases.breaches(contract):
+        refused = Expect.refused(contract, clause)
+        step = Step(pairs=fresh_pairs(broken, contract), expect=refused)
+        # A refused request reserves no TaskId: the same one, put right, is accepted.
+        yield sequence(name, step, again)
     integers = [p for p in contract.parameters if p.is_integer and p.items is None]
     for p in integers[:1]:
         for text in ("1.0", "0x1"):

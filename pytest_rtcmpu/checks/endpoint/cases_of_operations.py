@@ -30,10 +30,11 @@ def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
     start = _start(contract)
     # One that starts a task itself finds none; to any other that names one it is there.
     needs_task = view.has("TaskId") and view.in_view.effect != "start"
+    before = (start,) if needs_task else ()
     for name, clause, params in cases.valid(view):
         step = _step(view, params, Expect.accepted(view, clause))
-        before = (_start_of(start, step),) if needs_task else ()
-        yield sequence(f"{view.action} {name}", *before, step)
+        of_it = (_start_of(each, step) for each in before)
+        yield sequence(f"{view.action} {name}", *of_it, step)
     for signature, method in MODES:
         for reply_format in ("JSON", "XML"):
             mode: dict[str, Any] = {
@@ -44,11 +45,11 @@ def of_operation(contract: Contract, view: Contract) -> Iterator[Scenario]:
             about = Expect(clause=view.rule(None, "accepted").id)
             step = replace(_step(view, cases.of_started(contract, view), about), **mode)
             name = f"{view.action}, signature {signature} by {method}, {reply_format}"
-            yield sequence(name, *((start,) if needs_task else ()), step)
+            yield sequence(name, *before, step)
     for name, clause, broken in cases.breaches(view):
         refused = Expect.refused(view, clause)
         step = Step(pairs=fresh_pairs(broken, view), operation=view.action, expect=refused)
-        yield sequence(f"{view.action} {name}", *((start,) if needs_task else ()), step)
+        yield sequence(f"{view.action} {name}", *before, step)
     make = _OF_EFFECTS.get(view.in_view.effect)
     if make is not None:
         yield from make(contract, view)

@@ -34,11 +34,10 @@ def _of_operation(view: Contract) -> Iterator[Scenario]:
     for each in view.in_view.reply:
         for value in (int(row.value) for row in each.values if each.name == "Status"):
             yield replace(plain, name=f"Status {value}", plan=ReplyPlan(status=value))
-    # Codes that no rule of its own has are the same to every operation, and shown with the first.
-    its_own = {code for clause in view.in_view.clauses for code in clause.codes}
-    shared = (row for row in view.tables if row.code in its_own)
-    rows = {(row.code, row.http_status): row for row in (*view.in_view.errors, *shared)}
+    rows = {(row.code, row.http_status): row for row in (*view.in_view.errors, *view.tables)}
     for row in rows.values():
+        if row.table == "service":
+            continue  # the same to every operation, and shown with the first
         name = f"{view.action}: {row.code} (HTTP {row.http_status})"
         yield replace(plain, name=name, plan=failure(view, row))
 

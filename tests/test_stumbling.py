@@ -676,7 +676,7 @@ def test_a_failing_test_says_which_edition_allows_what_was_refused(pytester, run
             start(rtcmpu_endpoint, MediaEncode="2")
         """
     )
-    result = run()
+    result = run("-rN")  # where CI is set, pytest's summary tells each message whole once more
     result.assert_outcomes(failed=4)
     lead = "pytest-rtcmpu: call 1, StartMPUTask: MediaEncode: expected one of 0, 1, 10, 20, 30"
     assert result.stdout.str().count(f"{lead}, got '22'") == 3

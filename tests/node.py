@@ -1,4 +1,4 @@
-"""The published Node clients, installed once for the run."""
+"""What is written in Node: published clients, a type checker; installed once for the run."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ def npm(*arguments, cwd):
     found = shutil.which("npm")
     if found is None:
         if os.environ.get("CI"):
-            pytest.fail("npm is needed to check the Node clients")
+            pytest.fail("npm is needed to install what is written in Node")
         pytest.skip("npm is not installed")
     done = subprocess.run(
         [found, *arguments, "--no-audit", "--no-fund", "--ignore-scripts"],
@@ -43,3 +43,11 @@ def openapi_client(tmp_path_factory):
     folder = tmp_path_factory.mktemp("openapi")
     npm("install", "@alicloud/openapi-client@0.4.15", "@alicloud/tea-util@1.4.11", cwd=folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def pyright(tmp_path_factory):
+    """The type checker of editors, which is written in Node."""
+    folder = tmp_path_factory.mktemp("pyright")
+    npm("install", "pyright@1.1.414", cwd=folder)
+    return folder / "node_modules" / ".bin" / "pyright"

@@ -95,7 +95,7 @@ def whole_number(low: int | None = None, high: int | None = None) -> Callable[[s
 
 
 #: An argument's type: a number from 1 on.
-positive = whole_number(1)
+positive: Callable[[str], int] = whole_number(1)
 
 
 def seconds(text: str) -> float:

@@ -100,7 +100,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         self.checks: tuple[Check[Observation], ...] = endpoint_checks(
             self.contract, self._operations or tuple(self.contract.operations)
         )
-        self.names = Names(self.contract, self.unique, settings.app_ids)
+        self.names: Names = Names(self.contract, self.unique, settings.app_ids)
         self._request_ids: set[str] = set()
         self._started: set[Made] = set()
         #: The start that the last case began with, where its task runs still, and no other since.

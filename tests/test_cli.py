@@ -18,6 +18,7 @@ from typing import ClassVar
 import pytest
 
 from pytest_rtcmpu import cli, contract
+from pytest_rtcmpu.checks import side_by_side
 from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Finding, check_id
 from pytest_rtcmpu.checks.run import Settings
 from pytest_rtcmpu.checks.testees.targets import Target
@@ -106,6 +107,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> type[FakeBench]:
     monkeypatch.setattr(Target, "bench", made)
     monkeypatch.setattr(Target, "testee", lambda target, settings=None: None)
     monkeypatch.setattr(Target, "expect_there", lambda target, settings: None)
+    monkeypatch.setattr(side_by_side, "usual_jobs", lambda targets: 1)
     return Bench
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import date
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -40,7 +41,8 @@ def check(arguments: list[str]) -> int:
     """Check what is named, and return the exit status."""
     from pytest_rtcmpu.checks import known_failures
     from pytest_rtcmpu.checks.case_files import FOLDER
-    from pytest_rtcmpu.checks.run import Settings, run_bench
+    from pytest_rtcmpu.checks.run import Settings
+    from pytest_rtcmpu.checks.side_by_side import run_targets, usual_jobs
     from pytest_rtcmpu.report import check_path
     from pytest_rtcmpu.values.credentials import credentials_from
 
@@ -100,6 +102,13 @@ def check(arguments: list[str]) -> int:
         default=defaults.timeout,
         metavar="SECONDS",
         help="for one start, or for one reply, which has at least 20 (%(default)s)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="targets that are run at once, each in a process of its own; one by default, of the "
+        "package's own pair both where there are processors for it",
     )
     parser.add_argument(
         "--report",
@@ -163,30 +172,24 @@ def check(arguments: list[str]) -> int:
         for line in target.allowed(settings, credentials):
             complain(f"rtcmpu: {target.name}: {line}")
     began = time.monotonic()
-    subjects: list[SubjectRun] = []
+    ran: dict[Target, SubjectRun] = {}
 
     def so_far(*, rest: str = "") -> Run:
         """Return the run as it stands, the targets that are left with a note."""
-        left = (_not_run(target, rest) for target in targets[len(subjects) :])
         return Run(
             edition=settings.edition,
             seed=seed,
             strict=given.strict,
             phases=settings.phases,
-            subjects=(*subjects, *left),
+            subjects=tuple(ran.get(target) or _not_run(target, rest) for target in targets),
             seconds=time.monotonic() - began,
         )
 
     _conclude(so_far(rest="not begun"), known).unfinished().write(given.report)
+    jobs = usual_jobs(targets) if given.jobs is None else given.jobs
     try:
-        for target in targets:
-            own = target.settled(settings)
-            if target.kind == "url":
-                target.expect_there(own)
-            with target.bench(own, credentials) as bench, _Progress(target) as progress:
-                subjects.append(run_bench(bench, own, progress=progress))
-            if not subjects[-1].complete:
-                break
+        with _Progress() as told:
+            ran.update(run_targets(targets, settings, credentials, jobs=jobs, told=told))
     except CannotRun as error:
         run = so_far(rest="it could not run, or was not begun")
         _conclude(run, known).unfinished(f"it could not run: {error}").write(given.report)
@@ -258,37 +261,47 @@ def _select(targets: tuple[Target, ...], settings: Settings) -> tuple[Target, ..
 
 
 class _Progress:
-    """How far a target's run has come: one line that changes, or a line for each phase."""
+    """How far the targets' runs have come: one line that changes, or a line for each phase."""
 
-    def __init__(self, target: Target) -> None:
-        self._name = for_terminal(f"{target.subject} {target.name}")
+    def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
-        self._now: Progress | None = None
-        self._began = self._shown = time.monotonic()
+        self._shown = time.monotonic()
+        #: Of each target that runs: the latest, and when its phase began.
+        self._now: dict[Target, tuple[Progress, float]] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end_phase()
+        for target in [*self._now]:
+            self._end_phase(target)
 
-    def __call__(self, now: Progress) -> None:
+    def __call__(self, target: Target, now: Progress) -> None:
         """Show it, not more often than an eye can follow."""
-        if self._now is None or self._now.phase != now.phase:
-            self._end_phase()
-            self._began = time.monotonic()
-        self._now = now
+        before = self._now.get(target)
+        if before and before[0].phase != now.phase:
+            self._end_phase(target)
+        began = before[1] if before and before[0].phase == now.phase else time.monotonic()
+        self._now[target] = now, began
         if self._terminal and time.monotonic() - self._shown > 0.1:
             self._shown = time.monotonic()
-            of = f" of {now.total}" if now.total else ""
             width = shutil.get_terminal_size().columns - 1
-            line = f"{self._name}: {now.phase}: {now.done}{of} cases"[:width]
-            print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
+            line = " · ".join(starmap(_coming, ((t, n) for t, (n, _) in self._now.items())))
+            print(f"\r{line[:width]}\x1b[K", end="", file=sys.stderr, flush=True)
 
-    def _end_phase(self) -> None:
+    def _end_phase(self, target: Target) -> None:
+        now, began = self._now.pop(target)
         if self._terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        elif self._now is not None:
-            seconds = time.monotonic() - self._began
-            complain(f"{self._name}: {self._now.phase}: {self._now.done} cases, {seconds:.1f} s")
-        self._now = None
+        else:
+            seconds = time.monotonic() - began
+            complain(f"{_shown(target)}: {now.phase}: {now.done} cases, {seconds:.1f} s")
+
+
+def _coming(target: Target, now: Progress) -> str:
+    of = f" of {now.total}" if now.total else ""
+    return f"{_shown(target)}: {now.phase}: {now.done}{of} cases"
+
+
+def _shown(target: Target) -> str:
+    return for_terminal(f"{target.subject} {target.name}")

@@ -147,15 +147,18 @@ def test_every_clause_about_clients_is_exercised_by_some_way_of_sending():
 # --------------------------------------------------------------------------------- the tuples
 
 
-@pytest.mark.parametrize("subject", ["client", "endpoint"])
-def test_the_checks_are_those_of_the_contract(subject):
-    """Every clause about a subject has one check, or a reason to have none."""
-    named = [check.clause for check in CHECKS[subject]]
-    assert len(named) == len(set(named))
-    of_subject = CONTRACT.clauses if subject == "client" else CONTRACT.all_clauses
-    due = {c.id for c in of_subject if subject in c.subjects}
+@pytest.mark.parametrize("edition", contract.editions())
+@pytest.mark.parametrize("subject", CHECKS)
+def test_the_checks_are_those_of_the_contract(subject, edition):
+    """Every clause about a subject has one check of each operation, or a reason to have none."""
+    judged_by = contract.load(edition)
+    make = client_checks if subject == "client" else endpoint_checks
+    checks = make(judged_by, tuple(judged_by.operations))
+    each = Counter((check.clause, check.operation) for check in checks)
+    assert set(each.values()) == {1}
+    due = {c.id for c in judged_by.all_clauses if subject in c.subjects}
     exempt = {clause for kind, clause in NOT_CHECKABLE if kind == subject}
-    assert set(named) == due - exempt
+    assert {clause for clause, _ in each} == due - exempt
     assert exempt <= due
 
 

@@ -48,6 +48,11 @@ MISTAKES = {
         OP
         + "parameters[8: StreamURL].generate.odds: expected a known key, got 'odds'; did you mean",
     ),
+    "reason of a reading": (
+        'why = "S3 gives the rule, not these names."',
+        'why = " "',
+        "errors.gateway.Invalid{Parameter}.why: expected the reason of a reading, got nothing",
+    ),
     "key of a clause": (
         'rule = "method"',
         'rul = "method"',

@@ -209,10 +209,15 @@ _TOO_OFTEN = 5
 
 
 def _levels(file: File) -> Iterator[Mismatch]:
+    """Levels are there; what this contract decides itself, and fails nobody by, has a reason."""
     known = names(file.data.get("levels"))
+    decided = {level.id for level in file.contract.levels if level.breach == "report"}
     for path, entry in _entries(file):
         if hasattr(entry, "level"):
             yield from _unknown(f"{path}.level", "a level", entry.level, known)
+            if entry.level in decided and not (getattr(entry, "why", "-") or "").strip():
+                expected = f"the reason of a {entry.level}"
+                yield Mismatch(path=f"{path}.why", expected=expected, got="nothing")
 
 
 def _words(file: File) -> Iterator[Mismatch]:

@@ -996,9 +996,17 @@ def test_a_stream_url_belongs_to_one_task_and_rests_for_ten_seconds() -> None:
     assert answered(endpoint, "StartMPUTask", other) == "InvalidStreamURL"
     assert endpoint.calls[-1].clause is EDITION.clause("stream-url.exclusive")
     assert endpoint.calls[-1].clause.level == "documented"
+    (held,) = endpoint.calls[-1].problems
+    assert str(held) == (
+        f"StreamURL: expected a value that no task has, got {first['StreamURL']!r} "
+        f"(stream-url.exclusive); the task {(first['AppId'], first['TaskId'])} has it: stop that "
+        "one first"
+    )
     assert answered(endpoint, "StopMPUTask", EXAMPLES["StopMPUTask"]) is None
     endpoint.advance_clock(timedelta(seconds=9))
     assert answered(endpoint, "StartMPUTask", other) == "InvalidStreamURL"
+    (rests,) = endpoint.calls[-1].problems
+    assert "ended less than 10 s ago: endpoint.advance_clock(10) lets them pass" in rests.lead
     endpoint.advance_clock(timedelta(seconds=1))
     assert answered(endpoint, "StartMPUTask", other) is None
 

@@ -11,6 +11,7 @@ from pytest_rtcmpu import cli
 from pytest_rtcmpu.checks.client.bench import MAX_SILENT, ClientBench
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.run import Settings, run_bench
+from pytest_rtcmpu.checks.testees.command import MAX_UNREAD, CommandTestee
 from pytest_rtcmpu.checks.testees.protocol import CallableTestee
 
 DOCUMENTED = Settings(phases=("documented",), timeout=2.0)
@@ -113,11 +114,58 @@ def test_in_another_process(tmp_path):
             """
         )
     )
-    from pytest_rtcmpu.checks.testees.command import CommandTestee
-
     bench = ClientBench(CommandTestee([sys.executable, str(testee)]), DOCUMENTED)
     try:
         with pytest.raises(CannotRun, match=r"it called rtc\.aliyuncs\.com, not the endpoint"):
             run_bench(bench, DOCUMENTED)
     finally:
         bench.close()
+
+
+CALLS_AND = """
+import json, sys, types
+from pytest_rtcmpu.checks import own
+for line in sys.stdin:
+    asked = json.loads(line)
+    key = types.SimpleNamespace(**asked["credentials"])
+    try:
+        own.start(asked["params"], endpoint=asked["endpoint"], credentials=key, timeout=5.0)
+    except Exception:
+        pass
+    open("asked", "a").write(".")
+    print({answer}, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (
+            'json.dumps({"id": asked["id"], "requestId": "r"})',
+            "expected either request_id or error",
+        ),
+        ('"started"', "expected a line of JSON, got 'started'"),
+        ("sys.exit(3)", ""),
+        (
+            'json.dumps({"id": asked["id"], **({"request_id": "r"} if asked["id"] == 1 else {})})',
+            "",
+        ),
+    ],
+)
+def test_another_protocol_is_said_early(tmp_path, monkeypatch, answer, why):
+    """Who never gives an answer that can be read is not judged, and not asked for ever."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "testee.py").write_text(CALLS_AND.replace("{answer}", answer))
+    clause = "error.*" if why else "error.inter*"
+    settings = Settings(phases=("documented",), clauses=(clause,))
+    bench = ClientBench(CommandTestee([sys.executable, "testee.py"]), settings)
+    try:
+        if not why:
+            assert any(result.broken for result in run_bench(bench, settings).results)
+            return
+        with pytest.raises(CannotRun, match="of 5 answers none could be read; the last: ") as told:
+            run_bench(bench, settings)
+    finally:
+        bench.close()
+    assert why in str(told.value)
+    assert (tmp_path / "asked").read_text() == MAX_UNREAD * "."

@@ -86,6 +86,16 @@ async def coroutine():
         (raising(Unspeakable()), {"kind": "error", "code": None, "message": "Unspeakable"}),
         (raising(SystemExit(3)), {"kind": "died", "message": "SystemExit: 3"}),
         (raising(KeyboardInterrupt()), {"kind": "died", "message": "KeyboardInterrupt"}),
+        (returning({"request_id": "r-3", "status": 1}), {"request_id": "r-3", "status": 1}),
+        (
+            returning({"request_id": "r-4", "status": "1"}),
+            {
+                "kind": "request_id",
+                "request_id": "r-4",
+                "status": None,
+                "message": "status: expected an integer, got str '1'",
+            },
+        ),
         (returning(None), {"kind": "garbage"}),
         (returning(""), {"kind": "garbage"}),
         (returning(b"r-1"), {"kind": "garbage"}),

@@ -10,14 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from pytest_rtcmpu import wire
 from pytest_rtcmpu.contract import Clause, Contract, EnumValue, ReplyField
 from pytest_rtcmpu.endpoint.exchange import Exchange, Refusal
 from pytest_rtcmpu.endpoint.state import State, Task
 from pytest_rtcmpu.model.forms import unflatten
-from pytest_rtcmpu.rules import Note, collect, integer, spots
+from pytest_rtcmpu.rules import Note, Problem, collect, integer, shown, spots
 from pytest_rtcmpu.values.text import some
 
 Fields = Mapping[str, Any]
@@ -132,9 +132,24 @@ def _check_start(state: State, exchange: Exchange) -> None:
         raise _refuse(exchange.contract.rule("TaskId", "exists"))
     rests = _rests(exchange.contract)
     for held in _exclusive(exchange, rests):
-        is_another_s = state.held.get(held, exchange.task) != exchange.task
-        if is_another_s or _rests_still(state, held, rests, exchange.now):
-            raise _refuse(exchange.contract.rule(held[0], "exclusive"))
+        owner = state.held.get(held, exchange.task)
+        if owner != exchange.task:
+            _refuse_held(exchange, held, f"the task {owner} has it: stop that one first")
+        if _rests_still(state, held, rests, exchange.now):
+            seconds = f"{rests[held[0]].total_seconds():g}"
+            lead = f"its task ended less than {seconds} s ago: endpoint.advance_clock({seconds})"
+            _refuse_held(exchange, held, f"{lead} lets them pass")
+
+
+def _refuse_held(exchange: Exchange, held: tuple[str, str], lead: str) -> NoReturn:
+    """Refuse a value that no two tasks may have, and say who has it: the reply has a Code alone."""
+    name, value = held
+    clause = exchange.contract.rule(name, "exclusive")
+    expected = "a value that no task has"
+    exchange.problems = (
+        Problem(path=name, expected=expected, got=shown(value), clause=clause, lead=lead),
+    )
+    raise _refuse(clause)
 
 
 def _rests_still(

@@ -129,7 +129,7 @@ def check_signature(state: State, exchange: Exchange) -> None:
     if verdict.ok:
         return
     if exchange.explain:
-        exchange.autopsy = _autopsy(state, exchange, secret)
+        exchange.autopsy = _autopsy(state, exchange, secret, is_known=key is not None)
     # "a real gateway appends ` server string to sign is:` and the string it signed"
     # A client that sends its secret along by mistake must not have it echoed.
     secrets = [known.access_key_secret for known, _ in state.keys.values()]
@@ -154,7 +154,7 @@ def _verdict(exchange: Exchange, secret: Secret) -> Verdict:
     )
 
 
-def _autopsy(state: State, exchange: Exchange, secret: Secret) -> Autopsy:
+def _autopsy(state: State, exchange: Exchange, secret: Secret, *, is_known: bool) -> Autopsy:
     return autopsy(
         exchange.request,
         exchange.pairs if exchange.signature == "1.0" else exchange.query,
@@ -168,6 +168,7 @@ def _autopsy(state: State, exchange: Exchange, secret: Secret) -> Autopsy:
             if name != exchange.common["AccessKeyId"]
         ],
         memory=state.autopsies,
+        is_known=is_known,
     )
 
 

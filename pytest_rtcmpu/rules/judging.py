@@ -54,7 +54,10 @@ def _judge(found: Collected, contract: Contract) -> Judgement:
     for silence, name in found.open:
         run.note(silence, name, "sent")
     for parameter, name in found.elsewhere.items():
-        run.note(ELSEWHERE, name, to_set(having(parameter, contract), "has it"))
+        lead = to_set(having(parameter, contract), "has it")
+        # Either the endpoint or the request may be of the wrong edition.
+        own = f"{contract.edition} is in force: a Client takes contract=rtcmpu_contract"
+        run.note(ELSEWHERE, name, f"{lead}; {own}")
     if not run.absent and not run.problems:
         judge_relations(run, found)
     return Judgement(problems=(*run.absent, *run.problems), notes=tuple(run.notes))

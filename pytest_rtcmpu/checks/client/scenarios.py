@@ -135,7 +135,8 @@ def in_words(outcome: Outcome) -> str:
     """What a client made of a reply, in words."""
     if outcome.kind == "request_id":
         status = "" if outcome.status is None else f", Status {outcome.status}"
-        return f"success, RequestId {outcome.request_id!r}{status}"
+        wrong = f", {outcome.message[:200]}" if outcome.message else ""
+        return f"success, RequestId {outcome.request_id!r}{status}{wrong}"
     if outcome.kind == "error":
         return f"an error with Code {outcome.code!r}: {outcome.message[:200]}"
     how = {"garbage": "neither a RequestId nor an error", "died": "it ended", "hung": "it hung"}

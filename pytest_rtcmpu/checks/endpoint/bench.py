@@ -6,6 +6,7 @@ says of the request, and against what it says of every reply.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -49,6 +50,7 @@ from pytest_rtcmpu.strategies.plain import plain, to_pairs
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.credentials import TEST_CREDENTIALS, Credentials
 from pytest_rtcmpu.values.messages import Request, Response
+from pytest_rtcmpu.values.text import count
 
 #: Replies in a row that are too late or too large to be read, after which a run ends.
 MAX_UNREAD = 3
@@ -59,6 +61,10 @@ _ENCODERS: Mapping[str, Callable[[str], str]] = {
     "plus": lambda text: quote(text, safe="~").replace("%20", "+"),
     "raw": lambda text: quote(text, safe="~*/"),
 }
+
+
+#: The part of all calls that is as good as all of them.
+_MOST = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +114,9 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         self._reached = False
         #: How many replies in a row could not be read.
         self.unread: int = 0
+        #: Of calls with a signature that should verify: how many were answered by which Code.
+        self._codes: Counter[str | None] = Counter()
+        self._told_of_key = False
         self._care = Care(url, budget=settings.budget)
 
     def close(self) -> None:
@@ -185,6 +194,7 @@ class EndpointBench(BaseBench[Observation, Scenario]):
         self._reached = True
         self.unread = 0
         answer = read(response, self.contract.operation(step.operation))
+        self._codes[answer.code] += not step.envelope
         self._note_task(step, [answer], new=new)
         return answer
 
@@ -482,6 +492,18 @@ class EndpointBench(BaseBench[Observation, Scenario]):
             super()._run_phase(phase)
         finally:
             self._stop_all()
+            self._note_key()
+
+    def _note_key(self) -> None:
+        """Say once that hardly a call got past the access key: what is seen then is little."""
+        for parameter, rule in (("AccessKeyId", "known"), ("Signature", "verifies")):
+            for code in self.contract.rule(parameter, rule).codes:
+                of_all = f"of {count(self._codes.total(), 'call')} {self._codes[code]}"
+                key = f"the access key {self._credentials.access_key_id!r}, with this secret"
+                told = f"{code}: does the endpoint know {key}?"
+                if self._codes[code] > _MOST * self._codes.total() and not self._told_of_key:
+                    self._told_of_key = True
+                    self.notes.append(f"{of_all} were answered with {told}")
 
     @cached_property
     def operations(self) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from pytest_rtcmpu.checks.testees.protocol import (
     finished,
     plain,
     shown,
+    with_status,
 )
 from pytest_rtcmpu.mock import environment
 from pytest_rtcmpu.values import commands
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 LONGEST_LINE = 1024 * 1024
 #: Lines that nobody asked for, after which nothing more is read.
 _UNREAD_LINES = 100
+#: So many answers from the first on of which none can be read are enough: each costs a process.
+MAX_UNREAD = 5
 _TAIL_BYTES = 64 * 1024
 _TAIL_LINES = 20
 #: Seconds in which a process whose stdout has ended is seen to end: it ends with it, or not at all.
@@ -52,8 +55,8 @@ _LAST_SECONDS = 1.0
 class CommandTestee:
     """A command that speaks the line protocol: started once, and anew after it broke.
 
-    ``start`` raises CannotRun for a command that cannot be started, or that fails before it is
-    asked anything.
+    ``start`` raises CannotRun for a command that cannot be started, that fails before it is asked
+    anything, or that speaks another protocol.
 
     Args:
         command: its arguments, or one string that is split as a shell would; on Windows
@@ -79,6 +82,8 @@ class CommandTestee:
         self._last_id = 0
         self._is_startable = False
         self._has_answered = False
+        #: How many answers there were that could not be read.
+        self._unread = 0
         self._given: set[Credentials] = set()
 
     def start(
@@ -114,6 +119,12 @@ class CommandTestee:
         outcome = finished(replace(outcome, message=message), self._given, seconds=seconds)
         if outcome.kind == "died" and not self._is_startable:
             self.expect_startable(outcome.message)
+        self._unread += outcome.kind == "garbage"
+        if self._unread == MAX_UNREAD and not self._has_answered:
+            raise CannotRun(
+                f"{visible(self.target)}: speaks another protocol: of {MAX_UNREAD} answers none "
+                f"could be read; the last: {outcome.message}"
+            )
         return outcome
 
     def _never_answered(self, process: _Process, outcome: Outcome) -> Outcome:
@@ -358,10 +369,7 @@ def _read(line: bytes, number: int) -> Outcome:
     if error is None:
         if not isinstance(request_id, str) or not request_id:
             return _garbage("request_id to be a string with characters", request_id)
-        status = answer.get("status")
-        if status is not None and type(status) is not int:
-            return _garbage("status to be an integer or null", status)
-        return Outcome(kind="request_id", request_id=request_id, status=status)
+        return with_status(request_id, answer.get("status"))
     if not isinstance(error, dict):
         return _garbage("error to be an object", error)
     for name, kind in _ERROR_FIELDS.items():

@@ -315,19 +315,25 @@ def _operations(function: Start) -> tuple[str, ...]:
 def _read_return(answer: object) -> Outcome:
     if isinstance(answer, Mapping):
         request_id, status = answer.get("request_id"), answer.get("status")
-        if isinstance(request_id, str) and request_id and _is_status(status):
-            return Outcome(kind="request_id", request_id=request_id, status=status)
+        if isinstance(request_id, str) and request_id:
+            return with_status(request_id, status)
     if isinstance(answer, str) and answer:
         return Outcome(kind="request_id", request_id=str(answer))
     if inspect.iscoroutine(answer):
         answer.close()
     return Outcome(
-        kind="garbage", message=f"expected a RequestId or an exception, got {shown(answer)}"
+        kind="garbage",
+        message="expected a RequestId, as a str or in a mapping with request_id, or an exception, "
+        f"got {shown(answer)}",
     )
 
 
-def _is_status(value: object) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+def with_status(request_id: str, status: object) -> Outcome:
+    """Return that a task started, with the Status it told; one that is no number tells none."""
+    if status is None or type(status) is int:
+        return Outcome(kind="request_id", request_id=request_id, status=status)
+    wrong = f"status: expected an integer, got {type(status).__name__} {shown(status)}"
+    return Outcome(kind="request_id", request_id=request_id, message=wrong)
 
 
 def _read_exception(error: Exception) -> Outcome:

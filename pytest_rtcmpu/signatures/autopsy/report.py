@@ -56,15 +56,24 @@ class Tried:
         digests: how many signatures were made and compared.
         in_pairs: whether two mistakes at a time were to be made.
         ended: whether the search ended at its bound, before everything was tried.
+        is_known: whether the access key is one that is known here.
     """
 
     digests: int
     in_pairs: bool
     ended: bool
+    is_known: bool = True
 
 
 def _unexplained(tried: Tried, case: Evidence) -> Cause:
     """Say what was excluded, and what is left."""
+    if not tried.is_known:
+        return Cause(
+            "unexplained",
+            "key",
+            f"nothing is proven: the AccessKeyId {case.access_key_id!r} is not known here, nor its"
+            " secret, and with no secret that is known the request has the signature that came",
+        )
     if tried.ended:
         how = (
             "the search ended at its bound: the request has too many parameters to try every usual"

@@ -260,8 +260,10 @@ class _Search:
         return None
 
 
-def _find(search: _Search, plan: Signing, memory: Memory) -> _Finding | None:
+def _find(search: _Search, plan: Signing, memory: Memory, *, is_known: bool) -> _Finding | None:
     """Go through the explanations: what explained an earlier request, then the plainest first."""
+    if not is_known:  # whatever else was signed, its secret is another
+        return search.other_key([(plan, _no_causes, plan.message())])
     found = search.first([(plan, _no_causes)], ())
     for recipe in memory.recipes:
         found = found or search.recall(plan, recipe)
@@ -293,6 +295,7 @@ def autopsy(
     candidates: Mapping[str, Sequence[str]] | None = None,
     other_secrets: Sequence[tuple[str, Secret]] = (),
     memory: Memory | None = None,
+    is_known: bool = True,
 ) -> Autopsy:
     """Find out why a signature does not verify.
 
@@ -307,6 +310,7 @@ def autopsy(
             signed.
         other_secrets: (AccessKeyId, secret) of other known keys.
         memory: of the autopsies before in the same run.
+        is_known: whether the key is one that is known here; of another no secret is the right one.
     """
     secret = Secret(secret)
     memory = Memory() if memory is None else memory
@@ -345,12 +349,12 @@ def autopsy(
         search = _Search(case, secret, received, other_secrets)
         in_pairs = memory.fruitless < MAX_FRUITLESS
         if received:
-            finding = _find(search, plan, memory)
+            finding = _find(search, plan, memory, is_known=is_known)
             pieces.cache_clear()
         if finding is not None and finding.recipe:
             memory.keep(finding.recipe)
-        memory.fruitless += bool(received) and finding is None
-        tried = Tried(search.digests, in_pairs=in_pairs, ended=search.exhausted)
+        memory.fruitless += is_known and bool(received) and finding is None
+        tried = Tried(search.digests, in_pairs=in_pairs, ended=search.exhausted, is_known=is_known)
         found = None if finding is None else finding.causes
         causes = make_causes(kind, hide(signature), received, found, verdict.problem, tried, case)
     signed = finding.plan if finding else None

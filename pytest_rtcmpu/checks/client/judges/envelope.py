@@ -69,12 +69,24 @@ def signature_verifies(kind: str) -> Judge:
         if not sent:
             return None
         return [
-            Breach(expected="a signature that verifies", got=why_not_verified(s))
+            Breach(
+                expected="a signature that verifies", got=_another_key(s, o) or why_not_verified(s)
+            )
             for s in sent
             if why_not_verified(s)
         ]
 
     return judge
+
+
+def _another_key(s: Sent, o: Observation) -> str:
+    """Which key it was signed with, where it is another than was given: no autopsy knows that."""
+    came, given = s.diagnosis.common.get("AccessKeyId"), o.credentials.access_key_id
+    return (
+        f"AccessKeyId {came!r}, not {given!r} that it was given"
+        if came not in (None, given)
+        else ""
+    )
 
 
 def why_not_verified(s: Sent) -> str:

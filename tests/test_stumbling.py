@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import socket
+from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -193,6 +194,10 @@ def test_a_target_without_its_subject_leads_to_it(capsys, arguments, meant):
         ("serve --own-name=", "such as db.internal or 192.0.2.7, got nothing"),
         ("serve --host http://127.0.0.1:80", "argument --host: 'http://127.0.0.1:80': expected"),
         ("serve --host 127.0.0.1:80", "got a port too: leave it out"),
+        ("check --known-failures=", "--known-failures: expected the name of a file, got nothing"),
+        ("check --save-cases=", "--save-cases: expected the name of a folder, got nothing"),
+        ("check --report=", "--report: report '': expected a name ending in .json, .html or .xml"),
+        ("serve --record=", "--record: expected the name of a file, got nothing"),
         ("serve maybe", "unrecognized arguments: maybe\n"),
         ("contract -x", "unrecognized arguments: -x\n"),
     ],
@@ -212,6 +217,7 @@ def test_a_value_of_an_option_that_cannot_be_read(capsys, arguments, told):
         ("--rtcmpu-budget=x", "expected a whole number, 1 or more, got 'x'"),
         ("--rtcmpu-seed=x", "expected a whole number, got 'x'"),
         ("--rtcmpu-timeout=-1", "expected a number of seconds, got '-1'"),
+        ("--rtcmpu-known-failures=", "expected the name of a file, got nothing"),
     ],
 )
 def test_a_value_of_an_option_of_pytest_that_cannot_be_read(run, option, told):
@@ -508,6 +514,7 @@ def test_statuses_are_given_one_by_one():
         ("budget = 1.5", "budget: expected an int, 1 or more, or None, got float 1.5"),
         ("clauses = 'task-id.*'", "clauses: expected a tuple of texts, got 'task-id.*'"),
         ("operations = 'StopMPUTask'", "operations: expected a tuple of texts"),
+        ("edition = ''", "unknown edition ''"),
     ],
 )
 def test_a_setting_of_a_contract_class_that_cannot_be_meant(pytester, run, setting, told):
@@ -526,6 +533,9 @@ def test_a_setting_of_a_contract_class_that_cannot_be_meant(pytester, run, setti
     [
         ("--rtcmpu-clause=media-encode.zer", "no clause matches 'media-encode.zer'; did you mean"),
         ("--rtcmpu-edition=2020-01", "unknown edition '2020-01'"),
+        ("--rtcmpu-edition=", "unknown edition ''; the package holds 2019-05, "),
+        ("--override-ini=rtcmpu_edition=", "unknown edition ''; the package holds 2019-05, "),
+        ("--rtcmpu-report=", "report '': expected a name ending in .json, .html or .xml"),
         ("--rtcmpu-operation=StopTask", "no operation 'StopTask'"),
         ("--rtcmpu-phase=fuz", "phase 'fuz': expected one of"),
     ],
@@ -548,6 +558,41 @@ def test_a_value_that_is_nearly_a_setting_is_told(pytester, run):
     told = run("--collect-only", "-q").stdout.str()
     assert "TestIt: max_example is no setting; did you mean max_examples?" in told
     assert "colour" not in told
+
+
+def test_nothing_is_explained_to_whoever_names_nothing(capsys):
+    """An empty name is refused: it is no error without an id."""
+    assert cli.main(["explain", ""]) == 2
+    told = "expected a Code, clause, silence, operation or parameter, got nothing"
+    assert told in capsys.readouterr().err
+
+
+def test_an_empty_target_is_not_that_of_the_file(capsys, tmp_path, monkeypatch):
+    """A case is not run on its own target where another was to be named."""
+    monkeypatch.setattr(case_files, "read", lambda _: Namespace(target=targets.OWN[0]))
+    assert cli.main(["replay", "a.json", "--target="]) == 2
+    assert "client: expected a name after it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--report=there.html", "report there.html: expected the name of a file, got a directory"),
+        ("--save-cases=a.txt", "expected the name of a folder, got a file: a.txt"),
+        ("--save-cases=a.txt/cases", "expected the name of a folder, got a file: a.txt"),
+    ],
+)
+def test_what_could_not_be_written_is_refused_before_a_run(
+    capsys, tmp_path, monkeypatch, option, told
+):
+    """A folder in place of a file and the other way round are told by the names given."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.html").mkdir()
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["check", option])
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
 
 
 def test_a_name_of_another_edition_leads_there(capsys):

@@ -75,6 +75,17 @@ def phases(text: str) -> tuple[Phase, ...]:
     return tuple(phase for phase in PHASES if phase in wanted)
 
 
+def folder(text: str) -> Path:
+    """Read the name of a folder that files can be put into; it may not be there yet."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a folder, got nothing")
+    path = Path(text)
+    there = next(each for each in (path, *path.parents) if os.path.exists(each))  # noqa: PTH110 - one that may not be looked at is not there
+    if not there.is_dir():
+        raise argparse.ArgumentTypeError(f"expected the name of a folder, got a file: {there}")
+    return path
+
+
 def reporting(check_path: Callable[[str], Path]) -> Callable[[str], Path]:
     """Return an argument type that refuses a report which could not be written."""
 

@@ -26,6 +26,7 @@ from pytest_rtcmpu import (
     TransportError,
     cli,
     contract,
+    errors,
     faults,
     mocked,
     rgb,
@@ -48,6 +49,7 @@ from pytest_rtcmpu.server.setup import write_files
 from pytest_rtcmpu.strategies.plain import plain, to_pairs
 from pytest_rtcmpu.values import colours
 from pytest_rtcmpu.values.arguments import naming_keywords
+from pytest_rtcmpu.values.messages import Response
 from pytest_rtcmpu.values.text import near
 
 Run = Callable[..., pytest.RunResult]
@@ -245,6 +247,85 @@ def test_an_option_that_is_like_none_comes_with_all(run):
     """Where no option is near, all are listed."""
     result = run("--rtcmpuzzle")
     result.stderr.fnmatch_lines("*--rtcmpuzzle: there is no such option; *--rtcmpu-client*")
+
+
+# -------------------------------------------------------------------------- what is asked for
+
+
+def test_a_server_is_given_a_function():
+    """An endpoint in place of its function is refused where the server is made."""
+    told = "handle: expected a function, such as endpoint.handle, got an Endpoint"
+    with pytest.raises(TypeError, match=f"^{re.escape(told)}$"):
+        Server(Endpoint())
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda: faults.delay(1) | "InternalError",
+            "|: expected a fault, got 'InternalError'; for a Code and a fault, call "
+            "answer_next('InternalError', fault=faults.delay(1))",
+        ),
+        (lambda: faults.timeout | faults.delay, "; faults.delay needs its argument"),
+        (lambda: faults.timeout | (lambda reply: reply), "; give Fault(name, function) for"),
+        (lambda: faults.timeout | 5, "|: expected a fault, got 5"),
+        (lambda: Endpoint().fail_next(errors.TaskExisted), '; give its Code, "TaskExisted"'),
+        (
+            lambda: Endpoint().answer_next(errors.InvalidMediaEncodeMalformed),
+            '; give its Code, "InvalidMediaEncode.Malformed"',
+        ),
+        (
+            lambda: Endpoint().fail_next(
+                errors.api_error(code="Throttling", message="", http_status=400)
+            ),
+            '; give its Code, "Throttling"',
+        ),
+        (lambda: Endpoint().fail_next(errors.GatewayError), "errors.GatewayError'>"),
+        (
+            lambda: Endpoint().fail_next(faults.delay(1), faults.timeout),
+            "got faults.timeout; for both in one reply, give faults.delay(1) | faults.timeout",
+        ),
+        (
+            lambda: Endpoint().fail_next("InternalError", faults.timeout),
+            "got faults.timeout; give fault=faults.timeout",
+        ),
+        (
+            lambda: Endpoint().fail_next("InternalError", "TaskExisted"),
+            "got 'TaskExisted'; ask for each Code by a call of its own",
+        ),
+        (lambda: Response(status=200, body="{}"), "body: expected bytes, got str"),
+        (lambda: Response(status=200, headers={}), "headers: expected (name, value) pairs, got"),
+    ],
+)
+def test_what_is_no_failure_leads_to_one(call, told):
+    """A Code, a fault and a reply in each other's place come with the way to give them."""
+    with pytest.raises((TypeError, ValueError), match=f"{re.escape(told)}") as caught:
+        call()
+    assert str(caught.value).endswith(told) or told[-1] != '"'
+
+
+def _nothing(reply: Response) -> None:
+    reply.json()
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (_nothing, "the fault _nothing returned None; expected a Response"),
+        (
+            faults.delay(0) | faults.Fault("bytes", lambda reply: reply.body),
+            "the fault bytes returned bytes; expected a Response",
+        ),
+    ],
+)
+def test_a_fault_that_returns_no_reply_is_told(fault, told):
+    """Whose fault it is and what it returned are said, of one that is part of another too."""
+    endpoint = Endpoint()
+    endpoint.fail_next(fault)
+    request = Client(endpoint.credentials).prepare("StartMPUTask", example_task().to_wire())
+    with pytest.raises(TypeError, match=f"^{re.escape(told)}$"):
+        endpoint.handle(request)
 
 
 # ------------------------------------------------------------------------------- files, and values

@@ -80,7 +80,8 @@ def folder(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("expected the name of a folder, got nothing")
     path = Path(text)
-    there = next(each for each in (path, *path.parents) if os.path.exists(each))  # noqa: PTH110 - one that may not be looked at is not there
+    # What may not be looked at is not there, to os.path.
+    there = next(each for each in (path, *path.parents) if os.path.exists(each))
     if not there.is_dir():
         raise argparse.ArgumentTypeError(f"expected the name of a folder, got a file: {there}")
     return path

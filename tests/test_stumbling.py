@@ -38,6 +38,7 @@ from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.run import EndpointBench, Settings, run_bench
 from pytest_rtcmpu.checks.testees import targets
+from pytest_rtcmpu.client import Reply
 from pytest_rtcmpu.contract.elsewhere import to_set
 from pytest_rtcmpu.contract.types import named
 from pytest_rtcmpu.errors import SilenceWarning
@@ -575,6 +576,82 @@ def test_an_edition_is_loaded_by_its_name(call):
     told = "contract: expected a Contract, such as load('2021-03'), got a str"
     with pytest.raises(TypeError, match=f"^{re.escape(told)}$"):
         call()
+
+
+_KEY = Credentials("testid", "testsecret")
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda: contract.load(2021),
+            f"edition: expected the name of one, such as {contract.editions()[-1]!r}, got int 2021",
+        ),
+        (
+            lambda: mocked(_KEY),
+            "endpoint: expected an Endpoint, got Credentials; give it by name: "
+            "mocked(credentials=…)",
+        ),
+        (lambda: mocked("2021-03"), "endpoint: expected an Endpoint, got str"),
+        (
+            lambda: Client(_KEY, now=datetime(2026, 11, 30, tzinfo=UTC)),
+            "now: expected a function that returns a datetime with a time zone, got datetime",
+        ),
+        (lambda: Client(_KEY, nonce="n"), "nonce: expected a function that returns a str, got str"),
+        (
+            lambda: StopMPUTask("app", task_id="t"),
+            "StopMPUTask takes its parameters by name: app_id=, task_id=",
+        ),
+        (
+            lambda: request_class("UpdateMPULayout")(example_task(), layout_ids=[5]),
+            "UpdateMPULayout takes its parameters by name: app_id=, layout_ids=, ",
+        ),
+    ],
+)
+def test_an_argument_in_the_place_of_another(call, told):
+    """It is refused where it is given, by its name, with what belongs there."""
+    with pytest.raises(TypeError, match=f"^{re.escape(told)}"):
+        call()
+
+
+def test_an_edition_that_is_no_text_is_a_setting_that_cannot_be_meant(pytester, run):
+    """A contract class whose edition is a number is refused when it is collected."""
+    pytester.makepyfile(
+        "from pytest_rtcmpu.testing import ClientContract\n"
+        "class TestIt(ClientContract):\n    edition = 2021\n"
+    )
+    assert "edition: expected the name of one" in run("--collect-only").stdout.str()
+
+
+@pytest.mark.parametrize(
+    "action", [a for e in contract.editions() for a in contract.load(e).operations]
+)
+def test_a_method_that_a_client_does_not_have(action):
+    """Each operation of any edition leads to request; those with a method have it."""
+    client, name = Client(_KEY), python_name(action)
+    if not hasattr(client, name):
+        with pytest.raises(AttributeError, match=re.escape(f"; call client.request({action}(…))")):
+            getattr(client, name)
+
+
+@pytest.mark.parametrize("name", ["start_mpu_tsk", "session_", "__deepcopy__"])
+def test_what_is_no_operation_leads_nowhere(name):
+    """Any other attribute that a client does not have is said to be none, and no more."""
+    with pytest.raises(AttributeError, match=f"^Client has no attribute '{name}'$"):
+        getattr(Client(_KEY), name)
+    assert not hasattr(Client(_KEY), name)
+
+
+@pytest.mark.parametrize("name", ["layout_id", "LayoutId"])
+def test_a_field_of_a_reply_is_no_attribute(name):
+    """It leads to fields, where there is one."""
+    reply = Reply(request_id="r", http_status=200, fields={"LayoutId": 10001})
+    with pytest.raises(AttributeError, match=r"; a field of the reply is reply.fields\['LayoutId"):
+        getattr(reply, name)
+    assert not hasattr(reply, name)
+    with pytest.raises(AttributeError, match=r"^Reply has no attribute 'task_id'$"):
+        getattr(reply, "task_id")  # noqa: B009 - a type checker knows that it is not there
 
 
 def test_statuses_are_given_one_by_one():

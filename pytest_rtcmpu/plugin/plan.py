@@ -150,7 +150,7 @@ def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Pla
     chosen.setdefault("edition", _contract.DEFAULT_EDITION if of_file is None else of_file)
     try:
         settings = target.settled(Settings(**chosen))
-    except _contract.ContractError as error:
+    except (_contract.ContractError, TypeError) as error:  # an edition that is no text
         raise CannotRun(str(error)) from None
     return Plan(
         node=node,

@@ -75,6 +75,11 @@ def explain(name: str, contract: Contract) -> str:
     return "\n\n".join(dict.fromkeys(parts))
 
 
+def is_known(name: str) -> bool:
+    """Whether any edition has something of that name to be explained."""
+    return any(_has(name.casefold(), edition) for edition in editions())
+
+
 def _has(wanted: str, edition: str) -> bool:
     return wanted in {each.casefold() for each in names(load(edition))}
 

@@ -8,7 +8,7 @@ import socket
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import trustme  # noqa: F401 - what a test imports first pytester forgets, and cryptography minds
@@ -36,7 +36,8 @@ from pytest_rtcmpu import (
 )
 from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.checks.run import EndpointBench, Settings, run_bench
+from pytest_rtcmpu.checks.known_failures import Known, excuses
+from pytest_rtcmpu.checks.run import EndpointBench, Settings, expect_operations, run_bench
 from pytest_rtcmpu.checks.testees import targets
 from pytest_rtcmpu.client import Reply
 from pytest_rtcmpu.contract.elsewhere import to_set
@@ -174,6 +175,7 @@ def test_a_wrong_word_of_a_command_names_the_right_one(capsys, arguments, meant)
         ("check package:start", "client package:start"),
         ("check 2021-03", "--edition 2021-03"),
         ("check clients package:start", "client"),
+        ("check client http://127.0.0.1:9", "endpoint http://127.0.0.1:9"),
     ],
 )
 def test_a_target_without_its_subject_leads_to_it(capsys, arguments, meant):
@@ -488,9 +490,8 @@ def test_a_layout_that_nobody_registered():
         with pytest.raises(APIError, match="InvalidLayoutID") as caught:
             client.call("StartMPUTask", pairs)
         assert f"{_ONES}, got '20001' " in str(endpoint.calls[0].problems[0])
-        assert "endpoint.register_layout(20001, panes) makes it known" in str(
-            endpoint.calls[0].problems[0]
-        )
+        known = "endpoint.register_layout(20001, panes) makes it known, to endpoint.contract too: "
+        assert f"{known}give contract=endpoint.contract" in str(endpoint.calls[0].problems[0])
         for layout in range(30001, 30031):
             endpoint.register_layout(layout, 2)
         with pytest.raises(type(caught.value)):
@@ -613,6 +614,32 @@ def test_an_argument_in_the_place_of_another(call, told):
     """It is refused where it is given, by its name, with what belongs there."""
     with pytest.raises(TypeError, match=f"^{re.escape(told)}"):
         call()
+
+
+@pytest.mark.parametrize("name", [r"C:\proj\good.py:start", "./good:start", "/proj/good.py:start"])
+def test_a_file_is_no_module(capsys, name):
+    """A path where a module should be named leads to its name."""
+    assert cli.main(["check", "client", name]) == 2
+    told = "expected package.module:callable, such as mytests.client:start; name the module, not"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["StartMPUTask", "updatempulayout", "UserPanes.PaneId"])
+def test_what_is_to_be_printed_alone_leads_to_explain(capsys, name):
+    """The contract is printed whole; a name of any edition is explained."""
+    with pytest.raises(SystemExit):
+        cli.main(["contract", name])
+    assert f"; did you mean rtcmpu explain {name}?" in capsys.readouterr().err
+
+
+def test_a_status_of_a_task_that_is_not_started_yet():
+    """It leads to what sets that of later tasks."""
+    told = "started: none; for those that are started later, set_start_status(0, 0, 1)"
+    with pytest.raises(KeyError, match=re.escape(told)):
+        Endpoint().set_status(("app", "task"), 0, 0, 1)
+    with pytest.raises(KeyError) as caught:
+        Endpoint().status(("app", "task"))
+    assert caught.value.args[0].endswith("started: none")
 
 
 def test_an_edition_that_is_no_text_is_a_setting_that_cannot_be_meant(pytester, run):
@@ -757,6 +784,79 @@ def test_a_name_of_another_edition_leads_there(capsys):
     """Explain says which edition has a name that this one has not."""
     assert cli.main(["explain", "cropmode"]) == 2
     assert "edition 2021-03 has it: --edition 2021-03" in capsys.readouterr().err
+
+
+def _known_failure(known_id: str) -> str:
+    known = [Known(id=known_id, reason="a reason")]
+    return excuses(known, [], contract.load("2019-05"), today=date(2026, 11, 30)).problems[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda: strategies.requests("UpdateMPULayout"),
+            "got 'UpdateMPULayout'; 2021-03 has it; give contract=contract.load('2021-03')",
+        ),
+        (
+            lambda: strategies.tasks(crop_mode=2),
+            "; 2021-03 has it; give contract=contract.load('2021-03')",
+        ),
+        (
+            lambda: expect_operations(contract.load("2019-05"), ["UpdateMPULayout"]),
+            "; edition 2021-03 has it: set rtcmpu_edition = 2021-03",
+        ),
+        (
+            lambda: Endpoint().set_start_status(1, 6),
+            "got 6; edition 2021-03 has it: set rtcmpu_edition = 2021-03",
+        ),
+    ],
+)
+def test_what_another_edition_has_leads_there(call, told):
+    """An operation, a parameter and a status of another edition come with its name."""
+    with pytest.raises((ValueError, InvalidArgument, CannotRun), match=re.escape(told)):
+        call()
+
+
+def test_a_known_failure_of_another_edition_leads_there():
+    """An id that another edition alone has comes with that edition."""
+    told = "no such clause or check; edition 2021-03 has it: set rtcmpu_edition = 2021-03"
+    assert told in _known_failure("crop-mode.enum")
+    assert told in _known_failure("client/documented/crop-mode.enum")
+    assert "2021-03" not in _known_failure("crop-mode.nothing")
+
+
+def test_what_no_edition_has_leads_to_none():
+    """A status that there is nowhere comes with those that there are."""
+    with pytest.raises(ValueError, match=r"^status: expected one of 0, 1, 2, 3, got 99$"):
+        Endpoint().set_start_status(99)
+
+
+@pytest.mark.parametrize(
+    ("action", "parameter", "given", "clause"),
+    [
+        ("CreateMPULayout", "panes", [{"pane_id": 0, "x": "0.0"}], "create-layout.panes.x.number"),
+        ("CreateMPULayout", "panes", [{"pane_id": "0"}], "request.integer.form"),
+    ],
+)
+def test_a_value_of_a_wrong_type_names_the_clause_of_its_kind(action, parameter, given, clause):
+    """A number that is a text breaks the rule of numbers, and not that of texts."""
+    edition = contract.load("2021-03")
+    with pytest.raises(InvalidTask) as caught:
+        request_class(action)(**{parameter: given}, app_id="a", contract=edition)
+    assert [p.clause.id for p in caught.value.problems if "got str" in str(p)] == [clause]
+
+
+def test_a_field_of_another_struct_leads_there():
+    """It is no slip of a field that the struct has."""
+    edition = contract.load("2021-03")
+    with pytest.raises(TypeError) as caught:
+        request_class("CreateMPULayout")(app_id="a", panes=[{"user_id": "u"}], contract=edition)
+    told = str(caught.value)
+    assert "has no field 'user_id': UserPanes of StartMPUTask" in told
+    assert "did you mean" not in told
+    with pytest.raises(TypeError, match=r"no field 'pane_i'; did you mean pane_id\b"):
+        request_class("CreateMPULayout")(app_id="a", panes=[{"pane_i": 1}], contract=edition)
 
 
 _ELSEWHERE = "edition 2021-03 {} it: set rtcmpu_edition = 2021-03 (in code contract=contract.load("

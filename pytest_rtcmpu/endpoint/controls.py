@@ -9,6 +9,7 @@ from itertools import islice
 
 from pytest_rtcmpu import errors, faults, wire
 from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow
+from pytest_rtcmpu.contract.elsewhere import others, to_set
 from pytest_rtcmpu.endpoint import effects
 from pytest_rtcmpu.endpoint.record import Call, once
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State, Task
@@ -176,7 +177,8 @@ class Controls:
         key = _key(task)
         with self._lock:
             statuses = self._statuses(status, *then)
-            self._known(key)
+            later = f"set_start_status({', '.join(map(str, statuses))})"
+            self._known(key, f"; for those that are started later, {later}")
             effects.script(self._state, key, statuses)
 
     def set_start_status(self, *statuses: int) -> None:
@@ -200,16 +202,27 @@ class Controls:
         for each in statuses:
             if type(each) is not int or each not in known:
                 expected = ", ".join(map(str, known))
-                several = "; give several one by one" if isinstance(each, list | tuple) else ""
-                raise ValueError(f"status: expected one of {expected}, got {each!r}{several}")
+                raise ValueError(
+                    f"status: expected one of {expected}, got {each!r}{self._instead_of(each)}"
+                )
         return statuses
 
-    def _known(self, key: tuple[str, str]) -> Task:
+    def _instead_of(self, status: object) -> str:
+        """Return what leads on from what is no status."""
+        if isinstance(status, list | tuple):
+            return "; give several one by one"
+        if type(status) is not int:
+            return ""
+        having = (c for c in others(self._state.contract) if status in effects.statuses(c))
+        lead = to_set(having, "has it")
+        return f"; {lead}" if lead else ""
+
+    def _known(self, key: tuple[str, str], hint: str = "") -> Task:
         state = self._state
         found = state.tasks.get(key) or state.ended.get(key)
         if found is None:
             known = some({**state.tasks, **state.ended})
-            raise KeyError(f"no task (AppId, TaskId) = {key}; started: {known}")
+            raise KeyError(f"no task (AppId, TaskId) = {key}; started: {known}{hint}")
         return found
 
     def register_layout(self, layout_id: int, panes: int) -> None:

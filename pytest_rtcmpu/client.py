@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -21,6 +21,7 @@ import urllib3
 from pytest_rtcmpu import bounded, errors, rules, wire
 from pytest_rtcmpu import contract as _contract
 from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract.elsewhere import all_operations
 from pytest_rtcmpu.model import GetMPUTaskStatus, OperationRequest, StartMPUTask, StopMPUTask
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.rules import Pairs
@@ -45,6 +46,15 @@ class Reply:
     request_id: str
     http_status: int
     fields: Mapping[str, object] = field(default_factory=dict)
+
+    if not TYPE_CHECKING:  # to a type checker an attribute that there is not is an error
+
+        def __getattr__(self, name: str) -> object:
+            message = f"{type(self).__name__} has no attribute {name!r}"
+            for each in self.__dict__.get("fields", ()):
+                if name in (each, python_name(each)):
+                    message += f"; a field of the reply is reply.fields[{each!r}]"
+            raise AttributeError(message, name=name, obj=self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +156,8 @@ class Client:
         _expect("timeout", _is_timeout(timeout), "seconds above 0, or two of them", timeout)
         is_size = type(max_reply) is int and max_reply > 0
         _expect("max_reply", is_size, "a number of bytes above 0", max_reply)
+        _expect_function("now", now, "a datetime with a time zone")
+        _expect_function("nonce", nonce, "a str")
         self.credentials = credentials
         self.signature = signature
         self.method = method
@@ -158,6 +170,18 @@ class Client:
         self._nonce = nonce
         if credentials.security_token:
             logging.getLogger("urllib3.connectionpool").addFilter(_hide_token)
+
+    if not TYPE_CHECKING:  # to a type checker a method that there is not is an error
+
+        def __getattr__(self, name: str) -> object:
+            message = f"{type(self).__name__} has no attribute {name!r}"
+            own = self.__dict__.get("_contract")
+            if own is not None and name[:1] != "_":
+                for action in (*own.operations, *all_operations()):
+                    if name == python_name(action):
+                        message += f"; call client.request({action}(…))"
+                        break
+            raise AttributeError(message, name=name, obj=self)
 
     def __repr__(self) -> str:
         return (
@@ -467,6 +491,12 @@ def _host(endpoint: str, contract: Contract) -> str:
 def _expect(name: str, holds: bool, expected: str, got: object) -> None:
     if not holds:
         raise ValueError(f"{name}: expected {expected}, got {got!r}")
+
+
+def _expect_function(name: str, given: object, returned: str) -> None:
+    if not callable(given):
+        expected = f"expected a function that returns {returned}"
+        raise TypeError(f"{name}: {expected}, got {type(given).__name__}")
 
 
 def _one_of(name: str, got: object, known: Iterable[object]) -> None:

@@ -196,6 +196,16 @@ def error_class(code: str) -> type[APIError]:
     return _own_classes().get(code.replace(".", ""), ServiceError)
 
 
+def code_of(error: object) -> str | None:
+    """Return the Code of an error, or of a class of errors that has one; of others ``None``."""
+    if isinstance(error, APIError):
+        return error.code
+    if not (isinstance(error, type) and error in _own_classes().values()):
+        return None
+    rows = (row for c in _contracts() for each in c.operations.values() for row in each.errors)
+    return next(row.code for row in rows if row.code.replace(".", "") == error.__name__)
+
+
 def api_error(
     *, code: str, message: str, http_status: int, request_id: str | None = None
 ) -> APIError:

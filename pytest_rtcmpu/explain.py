@@ -38,8 +38,10 @@ def explain(name: str, contract: Contract) -> str:
             (``StopMPUTask.TaskId``). Letter case does not matter.
 
     Raises:
-        ContractError: for an unknown name, with the nearest.
+        ContractError: for an unknown name, with the nearest, and for an empty one.
     """
+    if not name:  # as an error without an id has none
+        raise ContractError("expected a Code, clause, silence, operation or parameter, got nothing")
     wanted = name.casefold()
     rows = [r for r in contract.errors if wanted in (r.code.casefold(), (r.id or "").casefold())]
     parts = [_error(row, contract) for row in rows]
@@ -71,6 +73,11 @@ def explain(name: str, contract: Contract) -> str:
             f"{name!r}: no Code, clause, silence, operation or parameter of that name; {listed}"
         )
     return "\n\n".join(dict.fromkeys(parts))
+
+
+def is_known(name: str) -> bool:
+    """Whether any edition has something of that name to be explained."""
+    return any(_has(name.casefold(), edition) for edition in editions())
 
 
 def _has(wanted: str, edition: str) -> bool:

@@ -43,15 +43,50 @@ class Fault:
         return self if response is None else self.spoil(response)
 
     def __or__(self, other: Fault) -> Fault:
-        """Return the fault that does this one first and then the other."""
+        """Return the fault that does this one first and then the other.
+
+        Raises:
+            TypeError: for what is no fault, such as a Code.
+        """
+        if not isinstance(other, Fault):
+            raise TypeError(f"|: expected a fault, got {other!r}{_instead(self, other)}")
         return Fault(
             f"{self.name} | {other.name}",
-            lambda response: other(self(response)),
+            lambda response: spoilt(spoilt(response, self), other),
             handled=self.handled and other.handled,
         )
 
     def __repr__(self) -> str:
         return f"faults.{self.name}"
+
+
+def _instead(one: Fault, other: object) -> str:
+    """Return what to write in place of ``one | other``."""
+    if isinstance(other, str):
+        return f"; for a Code and a fault, call answer_next({other!r}, fault={one!r})"
+    if other in WITH_ARGUMENT:
+        return f"; {needs_argument(other)}"
+    return "; give Fault(name, function) for a function of yours" if callable(other) else ""
+
+
+def needs_argument(fault: object) -> str:
+    """Return what to say of a function that makes a fault, where a fault was expected."""
+    name = getattr(fault, "__name__", "")
+    return f"faults.{name} needs its argument: faults.{name}(…)"
+
+
+def spoilt(response: Response, fault: Callable[[Response], Response]) -> Response:
+    """Return what a fault makes of a reply.
+
+    Raises:
+        TypeError: where that is no reply: the fault is its author's.
+    """
+    reply = fault(response)
+    if not isinstance(reply, Response):
+        name = fault.name if isinstance(fault, Fault) else getattr(fault, "__name__", repr(fault))
+        got = "None" if reply is None else type(reply).__name__
+        raise TypeError(f"the fault {name} returned {got}; expected a Response")
+    return reply
 
 
 def _deliver(response: Response, **changes: object) -> Response:

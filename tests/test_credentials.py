@@ -119,21 +119,35 @@ def test_credentials_are_values() -> None:
     assert copy.copy(CREDENTIALS) == CREDENTIALS
 
 
-@pytest.mark.parametrize(("access_key_id", "secret"), [("", "s"), ("i", ""), ("", "")])
-def test_an_empty_key_is_refused(access_key_id: str, secret: str) -> None:
-    """An id and a secret are needed."""
-    with pytest.raises(ValueError, match="must not be empty"):
+@pytest.mark.parametrize(
+    ("access_key_id", "secret", "empty"),
+    [
+        ("", "s", "access_key_id"),
+        ("i", "", "access_key_secret"),
+        ("", "", "access_key_id and access_key_secret"),
+    ],
+)
+def test_an_empty_key_is_refused(access_key_id: str, secret: str, empty: str) -> None:
+    """An id and a secret are needed; it is said which is empty."""
+    with pytest.raises(ValueError, match=f"^{empty} must not be empty$"):
         Credentials(access_key_id, secret)
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [(5, "s"), (None, "s"), ("i", 5), ("i", None), ("i", "s", 5)],
-    ids=["id-int", "id-none", "secret-int", "secret-none", "token-int"],
+    ("arguments", "told"),
+    [
+        ((5, "s"), "access_key_id must be str, got int"),
+        ((None, "s"), "access_key_id must be str, got NoneType"),
+        (("i", 5), "access_key_secret must be str, got int"),
+        (("", None), "access_key_secret must be str, got NoneType"),
+        (("i", "s", 5), "security_token must be str, got int"),
+        (("i", "s", b""), "security_token must be str, got bytes"),
+    ],
+    ids=["id-int", "id-none", "secret-int", "secret-none", "token-int", "token-bytes"],
 )
-def test_a_key_is_made_of_texts(arguments: Any) -> None:
-    """What is no text is refused when the key is made, not when it signs."""
-    with pytest.raises(TypeError, match="must be str, got"):
+def test_a_key_is_made_of_texts(arguments: Any, told: str) -> None:
+    """What is no text is refused by its name when the key is made, not when it signs."""
+    with pytest.raises(TypeError, match=f"^{told}$"):
         Credentials(*arguments)
 
 

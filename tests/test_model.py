@@ -381,7 +381,7 @@ def test_a_registered_layout_is_accepted() -> None:
     assert problems(layout_ids=[1, 10001]) == [
         "LayoutIds.2: expected a known layout, one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, "
         "got '10001' (layout-ids.known); endpoint.register_layout(10001, panes) makes it known, "
-        "to endpoint.contract too"
+        "to endpoint.contract too: give contract=endpoint.contract"
     ]
     again = dataclasses.replace(made, task_id="t2", contract=registered)
     assert again.layout_ids == (1, 10001)

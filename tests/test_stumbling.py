@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import socket
+from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import trustme  # noqa: F401 - what a test imports first pytester forgets, and cryptography minds
@@ -25,6 +26,7 @@ from pytest_rtcmpu import (
     TransportError,
     cli,
     contract,
+    errors,
     faults,
     mocked,
     rgb,
@@ -34,8 +36,10 @@ from pytest_rtcmpu import (
 )
 from pytest_rtcmpu.checks import case_files
 from pytest_rtcmpu.checks.core import CannotRun
-from pytest_rtcmpu.checks.run import EndpointBench, Settings, run_bench
+from pytest_rtcmpu.checks.known_failures import Known, excuses
+from pytest_rtcmpu.checks.run import EndpointBench, Settings, expect_operations, run_bench
 from pytest_rtcmpu.checks.testees import targets
+from pytest_rtcmpu.client import Reply
 from pytest_rtcmpu.contract.elsewhere import to_set
 from pytest_rtcmpu.contract.types import named
 from pytest_rtcmpu.errors import SilenceWarning
@@ -47,6 +51,7 @@ from pytest_rtcmpu.server.setup import write_files
 from pytest_rtcmpu.strategies.plain import plain, to_pairs
 from pytest_rtcmpu.values import colours
 from pytest_rtcmpu.values.arguments import naming_keywords
+from pytest_rtcmpu.values.messages import Response
 from pytest_rtcmpu.values.text import near
 
 Run = Callable[..., pytest.RunResult]
@@ -170,6 +175,7 @@ def test_a_wrong_word_of_a_command_names_the_right_one(capsys, arguments, meant)
         ("check package:start", "client package:start"),
         ("check 2021-03", "--edition 2021-03"),
         ("check clients package:start", "client"),
+        ("check client http://127.0.0.1:9", "endpoint http://127.0.0.1:9"),
     ],
 )
 def test_a_target_without_its_subject_leads_to_it(capsys, arguments, meant):
@@ -193,6 +199,10 @@ def test_a_target_without_its_subject_leads_to_it(capsys, arguments, meant):
         ("serve --own-name=", "such as db.internal or 192.0.2.7, got nothing"),
         ("serve --host http://127.0.0.1:80", "argument --host: 'http://127.0.0.1:80': expected"),
         ("serve --host 127.0.0.1:80", "got a port too: leave it out"),
+        ("check --known-failures=", "--known-failures: expected the name of a file, got nothing"),
+        ("check --save-cases=", "--save-cases: expected the name of a folder, got nothing"),
+        ("check --report=", "--report: report '': expected a name ending in .json, .html or .xml"),
+        ("serve --record=", "--record: expected the name of a file, got nothing"),
         ("serve maybe", "unrecognized arguments: maybe\n"),
         ("contract -x", "unrecognized arguments: -x\n"),
     ],
@@ -212,6 +222,7 @@ def test_a_value_of_an_option_that_cannot_be_read(capsys, arguments, told):
         ("--rtcmpu-budget=x", "expected a whole number, 1 or more, got 'x'"),
         ("--rtcmpu-seed=x", "expected a whole number, got 'x'"),
         ("--rtcmpu-timeout=-1", "expected a number of seconds, got '-1'"),
+        ("--rtcmpu-known-failures=", "expected the name of a file, got nothing"),
     ],
 )
 def test_a_value_of_an_option_of_pytest_that_cannot_be_read(run, option, told):
@@ -239,6 +250,85 @@ def test_an_option_that_is_like_none_comes_with_all(run):
     """Where no option is near, all are listed."""
     result = run("--rtcmpuzzle")
     result.stderr.fnmatch_lines("*--rtcmpuzzle: there is no such option; *--rtcmpu-client*")
+
+
+# -------------------------------------------------------------------------- what is asked for
+
+
+def test_a_server_is_given_a_function():
+    """An endpoint in place of its function is refused where the server is made."""
+    told = "handle: expected a function, such as endpoint.handle, got an Endpoint"
+    with pytest.raises(TypeError, match=f"^{re.escape(told)}$"):
+        Server(Endpoint())
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda: faults.delay(1) | "InternalError",
+            "|: expected a fault, got 'InternalError'; for a Code and a fault, call "
+            "answer_next('InternalError', fault=faults.delay(1))",
+        ),
+        (lambda: faults.timeout | faults.delay, "; faults.delay needs its argument"),
+        (lambda: faults.timeout | (lambda reply: reply), "; give Fault(name, function) for"),
+        (lambda: faults.timeout | 5, "|: expected a fault, got 5"),
+        (lambda: Endpoint().fail_next(errors.TaskExisted), '; give its Code, "TaskExisted"'),
+        (
+            lambda: Endpoint().answer_next(errors.InvalidMediaEncodeMalformed),
+            '; give its Code, "InvalidMediaEncode.Malformed"',
+        ),
+        (
+            lambda: Endpoint().fail_next(
+                errors.api_error(code="Throttling", message="", http_status=400)
+            ),
+            '; give its Code, "Throttling"',
+        ),
+        (lambda: Endpoint().fail_next(errors.GatewayError), "errors.GatewayError'>"),
+        (
+            lambda: Endpoint().fail_next(faults.delay(1), faults.timeout),
+            "got faults.timeout; for both in one reply, give faults.delay(1) | faults.timeout",
+        ),
+        (
+            lambda: Endpoint().fail_next("InternalError", faults.timeout),
+            "got faults.timeout; give fault=faults.timeout",
+        ),
+        (
+            lambda: Endpoint().fail_next("InternalError", "TaskExisted"),
+            "got 'TaskExisted'; ask for each Code by a call of its own",
+        ),
+        (lambda: Response(status=200, body="{}"), "body: expected bytes, got str"),
+        (lambda: Response(status=200, headers={}), "headers: expected (name, value) pairs, got"),
+    ],
+)
+def test_what_is_no_failure_leads_to_one(call, told):
+    """A Code, a fault and a reply in each other's place come with the way to give them."""
+    with pytest.raises((TypeError, ValueError), match=f"{re.escape(told)}") as caught:
+        call()
+    assert str(caught.value).endswith(told) or told[-1] != '"'
+
+
+def _nothing(reply: Response) -> None:
+    reply.json()
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (_nothing, "the fault _nothing returned None; expected a Response"),
+        (
+            faults.delay(0) | faults.Fault("bytes", lambda reply: reply.body),
+            "the fault bytes returned bytes; expected a Response",
+        ),
+    ],
+)
+def test_a_fault_that_returns_no_reply_is_told(fault, told):
+    """Whose fault it is and what it returned are said, of one that is part of another too."""
+    endpoint = Endpoint()
+    endpoint.fail_next(fault)
+    request = Client(endpoint.credentials).prepare("StartMPUTask", example_task().to_wire())
+    with pytest.raises(TypeError, match=f"^{re.escape(told)}$"):
+        endpoint.handle(request)
 
 
 # ------------------------------------------------------------------------------- files, and values
@@ -400,9 +490,8 @@ def test_a_layout_that_nobody_registered():
         with pytest.raises(APIError, match="InvalidLayoutID") as caught:
             client.call("StartMPUTask", pairs)
         assert f"{_ONES}, got '20001' " in str(endpoint.calls[0].problems[0])
-        assert "endpoint.register_layout(20001, panes) makes it known" in str(
-            endpoint.calls[0].problems[0]
-        )
+        known = "endpoint.register_layout(20001, panes) makes it known, to endpoint.contract too: "
+        assert f"{known}give contract=endpoint.contract" in str(endpoint.calls[0].problems[0])
         for layout in range(30001, 30031):
             endpoint.register_layout(layout, 2)
         with pytest.raises(type(caught.value)):
@@ -490,6 +579,108 @@ def test_an_edition_is_loaded_by_its_name(call):
         call()
 
 
+_KEY = Credentials("testid", "testsecret")
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda: contract.load(2021),
+            f"edition: expected the name of one, such as {contract.editions()[-1]!r}, got int 2021",
+        ),
+        (
+            lambda: mocked(_KEY),
+            "endpoint: expected an Endpoint, got Credentials; give it by name: "
+            "mocked(credentials=…)",
+        ),
+        (lambda: mocked("2021-03"), "endpoint: expected an Endpoint, got str"),
+        (
+            lambda: Client(_KEY, now=datetime(2026, 11, 30, tzinfo=UTC)),
+            "now: expected a function that returns a datetime with a time zone, got datetime",
+        ),
+        (lambda: Client(_KEY, nonce="n"), "nonce: expected a function that returns a str, got str"),
+        (
+            lambda: StopMPUTask("app", task_id="t"),
+            "StopMPUTask takes its parameters by name: app_id=, task_id=",
+        ),
+        (
+            lambda: request_class("UpdateMPULayout")(example_task(), layout_ids=[5]),
+            "UpdateMPULayout takes its parameters by name: app_id=, layout_ids=, ",
+        ),
+    ],
+)
+def test_an_argument_in_the_place_of_another(call, told):
+    """It is refused where it is given, by its name, with what belongs there."""
+    with pytest.raises(TypeError, match=f"^{re.escape(told)}"):
+        call()
+
+
+@pytest.mark.parametrize("name", [r"C:\proj\good.py:start", "./good:start", "/proj/good.py:start"])
+def test_a_file_is_no_module(capsys, name):
+    """A path where a module should be named leads to its name."""
+    assert cli.main(["check", "client", name]) == 2
+    told = "expected package.module:callable, such as mytests.client:start; name the module, not"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["StartMPUTask", "updatempulayout", "UserPanes.PaneId"])
+def test_what_is_to_be_printed_alone_leads_to_explain(capsys, name):
+    """The contract is printed whole; a name of any edition is explained."""
+    with pytest.raises(SystemExit):
+        cli.main(["contract", name])
+    assert f"; did you mean rtcmpu explain {name}?" in capsys.readouterr().err
+
+
+def test_a_status_of_a_task_that_is_not_started_yet():
+    """It leads to what sets that of later tasks."""
+    told = "started: none; for those that are started later, set_start_status(0, 0, 1)"
+    with pytest.raises(KeyError, match=re.escape(told)):
+        Endpoint().set_status(("app", "task"), 0, 0, 1)
+    with pytest.raises(KeyError) as caught:
+        Endpoint().status(("app", "task"))
+    assert caught.value.args[0].endswith("started: none")
+
+
+def test_an_edition_that_is_no_text_is_a_setting_that_cannot_be_meant(pytester, run):
+    """A contract class whose edition is a number is refused when it is collected."""
+    pytester.makepyfile(
+        "from pytest_rtcmpu.testing import ClientContract\n"
+        "class TestIt(ClientContract):\n    edition = 2021\n"
+    )
+    assert "edition: expected the name of one" in run("--collect-only").stdout.str()
+
+
+@pytest.mark.parametrize(
+    "action", [a for e in contract.editions() for a in contract.load(e).operations]
+)
+def test_a_method_that_a_client_does_not_have(action):
+    """Each operation of any edition leads to request; those with a method have it."""
+    client, name = Client(_KEY), python_name(action)
+    if not hasattr(client, name):
+        with pytest.raises(AttributeError, match=re.escape(f"; call client.request({action}(…))")):
+            getattr(client, name)
+
+
+@pytest.mark.parametrize("name", ["start_mpu_tsk", "session_", "__deepcopy__"])
+def test_what_is_no_operation_leads_nowhere(name):
+    """Any other attribute that a client does not have is said to be none, and no more."""
+    with pytest.raises(AttributeError, match=f"^Client has no attribute '{name}'$"):
+        getattr(Client(_KEY), name)
+    assert not hasattr(Client(_KEY), name)
+
+
+@pytest.mark.parametrize("name", ["layout_id", "LayoutId"])
+def test_a_field_of_a_reply_is_no_attribute(name):
+    """It leads to fields, where there is one."""
+    reply = Reply(request_id="r", http_status=200, fields={"LayoutId": 10001})
+    with pytest.raises(AttributeError, match=r"; a field of the reply is reply.fields\['LayoutId"):
+        getattr(reply, name)
+    assert not hasattr(reply, name)
+    with pytest.raises(AttributeError, match=r"^Reply has no attribute 'task_id'$"):
+        getattr(reply, "task_id")  # noqa: B009 - a type checker knows that it is not there
+
+
 def test_statuses_are_given_one_by_one():
     """A list of statuses is refused with the way to give them."""
     with pytest.raises(ValueError, match=r"got \[0, 1\]; give several one by one$"):
@@ -508,6 +699,7 @@ def test_statuses_are_given_one_by_one():
         ("budget = 1.5", "budget: expected an int, 1 or more, or None, got float 1.5"),
         ("clauses = 'task-id.*'", "clauses: expected a tuple of texts, got 'task-id.*'"),
         ("operations = 'StopMPUTask'", "operations: expected a tuple of texts"),
+        ("edition = ''", "unknown edition ''"),
     ],
 )
 def test_a_setting_of_a_contract_class_that_cannot_be_meant(pytester, run, setting, told):
@@ -526,6 +718,9 @@ def test_a_setting_of_a_contract_class_that_cannot_be_meant(pytester, run, setti
     [
         ("--rtcmpu-clause=media-encode.zer", "no clause matches 'media-encode.zer'; did you mean"),
         ("--rtcmpu-edition=2020-01", "unknown edition '2020-01'"),
+        ("--rtcmpu-edition=", "unknown edition ''; the package holds 2019-05, "),
+        ("--override-ini=rtcmpu_edition=", "unknown edition ''; the package holds 2019-05, "),
+        ("--rtcmpu-report=", "report '': expected a name ending in .json, .html or .xml"),
         ("--rtcmpu-operation=StopTask", "no operation 'StopTask'"),
         ("--rtcmpu-phase=fuz", "phase 'fuz': expected one of"),
     ],
@@ -550,10 +745,118 @@ def test_a_value_that_is_nearly_a_setting_is_told(pytester, run):
     assert "colour" not in told
 
 
+def test_nothing_is_explained_to_whoever_names_nothing(capsys):
+    """An empty name is refused: it is no error without an id."""
+    assert cli.main(["explain", ""]) == 2
+    told = "expected a Code, clause, silence, operation or parameter, got nothing"
+    assert told in capsys.readouterr().err
+
+
+def test_an_empty_target_is_not_that_of_the_file(capsys, tmp_path, monkeypatch):
+    """A case is not run on its own target where another was to be named."""
+    monkeypatch.setattr(case_files, "read", lambda _: Namespace(target=targets.OWN[0]))
+    assert cli.main(["replay", "a.json", "--target="]) == 2
+    assert "client: expected a name after it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--report=there.html", "report there.html: expected the name of a file, got a directory"),
+        ("--save-cases=a.txt", "expected the name of a folder, got a file: a.txt"),
+        ("--save-cases=a.txt/cases", "expected the name of a folder, got a file: a.txt"),
+    ],
+)
+def test_what_could_not_be_written_is_refused_before_a_run(
+    capsys, tmp_path, monkeypatch, option, told
+):
+    """A folder in place of a file and the other way round are told by the names given."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.html").mkdir()
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["check", option])
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
+
+
 def test_a_name_of_another_edition_leads_there(capsys):
     """Explain says which edition has a name that this one has not."""
     assert cli.main(["explain", "cropmode"]) == 2
     assert "edition 2021-03 has it: --edition 2021-03" in capsys.readouterr().err
+
+
+def _known_failure(known_id: str) -> str:
+    known = [Known(id=known_id, reason="a reason")]
+    return excuses(known, [], contract.load("2019-05"), today=date(2026, 11, 30)).problems[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda: strategies.requests("UpdateMPULayout"),
+            "got 'UpdateMPULayout'; 2021-03 has it; give contract=contract.load('2021-03')",
+        ),
+        (
+            lambda: strategies.tasks(crop_mode=2),
+            "; 2021-03 has it; give contract=contract.load('2021-03')",
+        ),
+        (
+            lambda: expect_operations(contract.load("2019-05"), ["UpdateMPULayout"]),
+            "; edition 2021-03 has it: set rtcmpu_edition = 2021-03",
+        ),
+        (
+            lambda: Endpoint().set_start_status(1, 6),
+            "got 6; edition 2021-03 has it: set rtcmpu_edition = 2021-03",
+        ),
+    ],
+)
+def test_what_another_edition_has_leads_there(call, told):
+    """An operation, a parameter and a status of another edition come with its name."""
+    with pytest.raises((ValueError, InvalidArgument, CannotRun), match=re.escape(told)):
+        call()
+
+
+def test_a_known_failure_of_another_edition_leads_there():
+    """An id that another edition alone has comes with that edition."""
+    told = "no such clause or check; edition 2021-03 has it: set rtcmpu_edition = 2021-03"
+    assert told in _known_failure("crop-mode.enum")
+    assert told in _known_failure("client/documented/crop-mode.enum")
+    assert "2021-03" not in _known_failure("crop-mode.nothing")
+
+
+def test_what_no_edition_has_leads_to_none():
+    """A status that there is nowhere comes with those that there are."""
+    with pytest.raises(ValueError, match=r"^status: expected one of 0, 1, 2, 3, got 99$"):
+        Endpoint().set_start_status(99)
+
+
+@pytest.mark.parametrize(
+    ("action", "parameter", "given", "clause"),
+    [
+        ("CreateMPULayout", "panes", [{"pane_id": 0, "x": "0.0"}], "create-layout.panes.x.number"),
+        ("CreateMPULayout", "panes", [{"pane_id": "0"}], "request.integer.form"),
+    ],
+)
+def test_a_value_of_a_wrong_type_names_the_clause_of_its_kind(action, parameter, given, clause):
+    """A number that is a text breaks the rule of numbers, and not that of texts."""
+    edition = contract.load("2021-03")
+    with pytest.raises(InvalidTask) as caught:
+        request_class(action)(**{parameter: given}, app_id="a", contract=edition)
+    assert [p.clause.id for p in caught.value.problems if "got str" in str(p)] == [clause]
+
+
+def test_a_field_of_another_struct_leads_there():
+    """It is no slip of a field that the struct has."""
+    edition = contract.load("2021-03")
+    with pytest.raises(TypeError) as caught:
+        request_class("CreateMPULayout")(app_id="a", panes=[{"user_id": "u"}], contract=edition)
+    told = str(caught.value)
+    assert "has no field 'user_id': UserPanes of StartMPUTask" in told
+    assert "did you mean" not in told
+    with pytest.raises(TypeError, match=r"no field 'pane_i'; did you mean pane_id\b"):
+        request_class("CreateMPULayout")(app_id="a", panes=[{"pane_i": 1}], contract=edition)
 
 
 _ELSEWHERE = "edition 2021-03 {} it: set rtcmpu_edition = 2021-03 (in code contract=contract.load("

@@ -20,6 +20,7 @@ from datetime import date
 
 from pytest_rtcmpu.checks.core import FIXED_PHASES, PHASES, CannotRun, CheckResult, check_id
 from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract.elsewhere import others, to_set
 from pytest_rtcmpu.values import records
 from pytest_rtcmpu.values.records import Mismatch, raise_any
 from pytest_rtcmpu.values.text import near, system_error
@@ -108,7 +109,7 @@ def excuses(
     reasons: dict[str, str] = {}
     problems: list[str] = []
     for entry in known:
-        problem = _problem(entry, ids, today)
+        problem = _problem(entry, ids, contract, today)
         if problem is None:
             covered = [result for result in results if _covers(entry, result)]
             exercised = any(result.exercised for result in covered)
@@ -121,10 +122,12 @@ def excuses(
     return Excuses(reasons=reasons, problems=tuple(problems))
 
 
-def _problem(entry: Known, ids: Collection[str], today: date) -> str | None:
+def _problem(entry: Known, ids: Collection[str], contract: Contract, today: date) -> str | None:
     """What is wrong with an entry, whatever the run found."""
     if entry.id not in ids:
-        return f"there is no such clause or check{near(entry.id, ids, cutoff=0.6)}"
+        lead = to_set((other for other in others(contract) if entry.id in _ids(other)), "has it")
+        hint = f"; {lead}" if lead else near(entry.id, ids, cutoff=0.6)
+        return f"there is no such clause or check{hint}"
     if entry.expires is not None and today > entry.expires:
         return f"out of date since {entry.expires}; {entry.reason}"
     phase = entry.id.split("/")[1] if "/" in entry.id else None

@@ -14,6 +14,7 @@ from pytest_rtcmpu.checks.core import CannotRun, CheckResult, Phase, SubjectRun
 from pytest_rtcmpu.checks.endpoint.bench import EndpointBench
 from pytest_rtcmpu.checks.endpoint.checks import endpoint_checks
 from pytest_rtcmpu.contract import Clause, Contract, Subject
+from pytest_rtcmpu.contract.elsewhere import knowing, to_set
 from pytest_rtcmpu.values.text import near
 
 Bench = BaseBench[Any, Any]
@@ -55,7 +56,8 @@ def expect_operations(contract: Contract, operations: Iterable[str]) -> None:
     for name in operations:
         if name not in contract.operations:
             known = ", ".join(contract.operations)
-            hint = near(name, contract.operations)
+            lead = to_set(knowing(name, contract), "has it")
+            hint = f"; {lead}" if lead else near(name, contract.operations)
             raise CannotRun(
                 f"no operation {name!r} in edition {contract.edition}, which has {known}{hint}"
             )

@@ -109,13 +109,16 @@ def _explain(arguments: list[str]) -> int:
 
 
 def _print_contract(arguments: list[str]) -> int:
-    from pytest_rtcmpu.explain import as_json, as_markdown
+    from pytest_rtcmpu.explain import as_json, as_markdown, is_known
 
     parser = Parser(
         prog="rtcmpu contract", description="Print the whole contract, with every source."
     )
     parser.add_argument("--format", choices=("markdown", "json"), default="markdown")
     add_edition(parser)
+    for word in parser.parse_known_args(arguments)[1][:1]:
+        if is_known(word):
+            parser.error(f"it prints all of it; did you mean rtcmpu explain {word}?")
     given = parser.parse_args(arguments)
     contract = _contract.load(given.edition)
     if given.format == "json":

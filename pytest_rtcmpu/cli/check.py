@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from datetime import date
 from itertools import starmap
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pytest_rtcmpu import contract as _contract
@@ -20,6 +19,7 @@ from pytest_rtcmpu.cli.words import (
     HELD,
     add_edition,
     complain,
+    folder,
     phases,
     quote,
     reporting,
@@ -27,7 +27,7 @@ from pytest_rtcmpu.cli.words import (
     split,
     targets_of,
 )
-from pytest_rtcmpu.values.arguments import Parser, positive, seconds, whole_number
+from pytest_rtcmpu.values.arguments import Parser, file_path, positive, seconds, whole_number
 from pytest_rtcmpu.values.text import for_terminal
 
 if TYPE_CHECKING:
@@ -118,10 +118,12 @@ def check(arguments: list[str]) -> int:
         metavar="FILE",
         help=".json, .html or .xml (JUnit); repeatable",
     )
-    parser.add_argument("--known-failures", metavar="FILE", help="a TOML file, see the docs")
+    parser.add_argument(
+        "--known-failures", type=file_path, metavar="FILE", help="a TOML file, see the docs"
+    )
     parser.add_argument(
         "--save-cases",
-        type=Path,
+        type=folder,
         default=FOLDER,
         metavar="DIR",
         help="where findings are saved for rtcmpu replay (%(default)s)",
@@ -161,7 +163,7 @@ def check(arguments: list[str]) -> int:
         app_ids=tuple(given.app_id),
     )
     targets = _select(targets_of(given.target, command), settings)
-    known = known_failures.read(given.known_failures) if given.known_failures else ()
+    known = known_failures.read(given.known_failures) if given.known_failures is not None else ()
     credentials = credentials_from(os.environ)
     if given.dry_run:
         for target in targets:

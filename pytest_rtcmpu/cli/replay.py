@@ -51,8 +51,8 @@ def replay(arguments: list[str]) -> int:
     given = parser.parse_args(before)
     case = case_files.read(given.file)
     target = case.target
-    if given.target or command:
-        names = [given.target] if given.target else []
+    if given.target is not None or command:
+        names = [] if given.target is None else [given.target]
         *_, target = targets_of([target.subject, *names], command)
     else:
         _agree(given.file, target, trusted=given.yes or case_files.is_own(given.file))

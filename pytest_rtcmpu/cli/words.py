@@ -75,6 +75,18 @@ def phases(text: str) -> tuple[Phase, ...]:
     return tuple(phase for phase in PHASES if phase in wanted)
 
 
+def folder(text: str) -> Path:
+    """Read the name of a folder that files can be put into; it may not be there yet."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a folder, got nothing")
+    path = Path(text)
+    # What may not be looked at is not there, to os.path.
+    there = next(each for each in (path, *path.parents) if os.path.exists(each))
+    if not there.is_dir():
+        raise argparse.ArgumentTypeError(f"expected the name of a folder, got a file: {there}")
+    return path
+
+
 def reporting(check_path: Callable[[str], Path]) -> Callable[[str], Path]:
     """Return an argument type that refuses a report which could not be written."""
 
@@ -98,6 +110,8 @@ def targets_of(words: Sequence[str], command: Sequence[str]) -> tuple[Target, ..
     if subject == "endpoint" and not command:
         return _unique(map(targets.endpoint_target, names))
     if subject == "client":
+        for name in names:
+            _expect_callable(name)
         found = [*map(targets.callable_target, names)]
         if command:
             found.append(targets.command_target(command))
@@ -107,6 +121,15 @@ def targets_of(words: Sequence[str], command: Sequence[str]) -> tuple[Target, ..
     if subject == "endpoint":
         raise CannotRun("an endpoint is named by its URL; a command can only be a client")
     raise CannotRun(f"expected client or endpoint, got {subject or '--'!r}{_meant(subject)}")
+
+
+def _expect_callable(name: str) -> None:
+    """Refuse what no module is called, before it is looked for: a URL, or a file."""
+    expected = f"client {name}: expected package.module:callable, such as mytests.client:start"
+    if "://" in name:
+        raise CannotRun(f"{expected}; did you mean endpoint {name}?")
+    if "/" in name or "\\" in name:
+        raise CannotRun(f"{expected}; name the module, not its file")
 
 
 def _meant(word: str) -> str:

@@ -33,6 +33,12 @@ def having(name: str, contract: Contract) -> tuple[Contract, ...]:
     return tuple(other for other in others(contract) if other.has(name))
 
 
+def all_operations() -> tuple[str, ...]:
+    """Return the names of the operations that there are in any of the package's editions."""
+    found = (operation for e in editions() if (c := _loaded(e)) for operation in c.operations)
+    return tuple(dict.fromkeys(found))
+
+
 def _loaded(edition: str) -> Contract | None:
     try:
         return load(edition)

@@ -56,7 +56,11 @@ def load(edition: str = DEFAULT_EDITION) -> Contract:
     Raises:
         ContractError: for an unknown edition, naming those there are, and for one whose files are
             wrong, naming everything that is.
+        TypeError: for what is no name.
     """
+    if not isinstance(edition, str):
+        expected = f"expected the name of one, such as {editions()[-1]!r}"
+        raise TypeError(f"edition: {expected}, got {type(edition).__name__} {show(edition)}")
     return _load(edition)
 
 

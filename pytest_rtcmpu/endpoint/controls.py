@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from pytest_rtcmpu import faults, wire
+from pytest_rtcmpu import errors, faults, wire
 from pytest_rtcmpu.contract import Contract, ContractError, ErrorRow
+from pytest_rtcmpu.contract.elsewhere import others, to_set
 from pytest_rtcmpu.endpoint import effects
 from pytest_rtcmpu.endpoint.record import Call, once
 from pytest_rtcmpu.endpoint.state import AskedAnswer, AskedFault, Clock, Spoil, State, Task
@@ -176,7 +177,8 @@ class Controls:
         key = _key(task)
         with self._lock:
             statuses = self._statuses(status, *then)
-            self._known(key)
+            later = f"set_start_status({', '.join(map(str, statuses))})"
+            self._known(key, f"; for those that are started later, {later}")
             effects.script(self._state, key, statuses)
 
     def set_start_status(self, *statuses: int) -> None:
@@ -200,16 +202,27 @@ class Controls:
         for each in statuses:
             if type(each) is not int or each not in known:
                 expected = ", ".join(map(str, known))
-                several = "; give several one by one" if isinstance(each, list | tuple) else ""
-                raise ValueError(f"status: expected one of {expected}, got {each!r}{several}")
+                raise ValueError(
+                    f"status: expected one of {expected}, got {each!r}{self._instead_of(each)}"
+                )
         return statuses
 
-    def _known(self, key: tuple[str, str]) -> Task:
+    def _instead_of(self, status: object) -> str:
+        """Return what leads on from what is no status."""
+        if isinstance(status, list | tuple):
+            return "; give several one by one"
+        if type(status) is not int:
+            return ""
+        having = (c for c in others(self._state.contract) if status in effects.statuses(c))
+        lead = to_set(having, "has it")
+        return f"; {lead}" if lead else ""
+
+    def _known(self, key: tuple[str, str], hint: str = "") -> Task:
         state = self._state
         found = state.tasks.get(key) or state.ended.get(key)
         if found is None:
             known = some({**state.tasks, **state.ended})
-            raise KeyError(f"no task (AppId, TaskId) = {key}; started: {known}")
+            raise KeyError(f"no task (AppId, TaskId) = {key}; started: {known}{hint}")
         return found
 
     def register_layout(self, layout_id: int, panes: int) -> None:
@@ -285,7 +298,7 @@ class Controls:
             _expect_absent("a fault", http_status=http_status, message=message)
             self.spoil_next(failure, times, handled=handled)
         else:
-            raise TypeError(f"failure: expected a Code or a fault, got {failure!r}")
+            raise TypeError(f"failure: expected a Code or a fault, got {failure!r}{_code(failure)}")
 
     @naming_keywords
     def answer_next(
@@ -312,7 +325,7 @@ class Controls:
             ContractError: for an unknown Code without ``http_status``.
         """
         if not isinstance(code, str):
-            raise TypeError(f"code: expected a Code, got {code!r}")
+            raise TypeError(f"code: expected a Code, got {code!r}{_code(code)}")
         if http_status is not None and not (type(http_status) is int and 200 <= http_status <= 999):
             raise ValueError(f"http_status: expected an int, 200…999, got {http_status!r}")
         if message is not None and not isinstance(message, str):
@@ -344,7 +357,8 @@ class Controls:
 
     def _ask(self, asked: AskedAnswer | AskedFault, times: int) -> None:
         if type(times) is not int or times < 1:  # True is an int, and no number of calls
-            raise ValueError(f"times: expected an int, 1 or more, got {times!r}")
+            hint = _instead_of_times(asked, times)
+            raise ValueError(f"times: expected an int, 1 or more, got {times!r}{hint}")
         with self._lock:
             self._state.asked.extend([asked] * times)
 
@@ -378,8 +392,24 @@ def _expect_fault(value: object) -> None:
     if not _is_fault(value):
         raise TypeError(f"fault: expected a function from reply to reply, got {value!r}")
     if value in faults.WITH_ARGUMENT:
-        name = getattr(value, "__name__", "")
-        raise TypeError(f"fault: faults.{name} needs its argument: faults.{name}(…)")
+        raise TypeError(f"fault: {faults.needs_argument(value)}")
+
+
+def _code(value: object) -> str:
+    """Return what to give in place of an error, or of its class."""
+    code = errors.code_of(value)
+    return f'; give its Code, "{code}"' if code else ""
+
+
+def _instead_of_times(asked: AskedAnswer | AskedFault, given: object) -> str:
+    """Return what to write where a second failure stands in place of a number."""
+    if isinstance(given, str):
+        return "; ask for each Code by a call of its own"
+    if not _is_fault(given):
+        return ""
+    if isinstance(asked, AskedAnswer):
+        return f"; give fault={given!r}"
+    return f"; for both in one reply, give {asked.fault!r} | {given!r}"
 
 
 def _expect_absent(kind: str, **arguments: object) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from random import Random
 
 from pytest_rtcmpu import contract as _contract
-from pytest_rtcmpu import wire
+from pytest_rtcmpu import faults, wire
 from pytest_rtcmpu.contract import Clause, Contract, ErrorRow, SignatureKind
 from pytest_rtcmpu.endpoint.controls import Controls
 from pytest_rtcmpu.endpoint.effects import EFFECTS, Fields, emptiest
@@ -147,7 +147,7 @@ class Endpoint(Controls):
         message = "" if row is None else row.message + appended
         reply: Response = _reply(exchange, request_id, row, message, fields)
         if fault is not None:
-            reply = fault(reply)
+            reply = faults.spoilt(reply, fault)
         state.record.count += 1
         return Call(
             number=state.record.count,

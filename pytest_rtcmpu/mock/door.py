@@ -125,10 +125,15 @@ def mocked(
         what ``with`` opens: ``with mocked() as endpoint:``.
 
     Raises:
+        TypeError: for what is no endpoint.
         ValueError: for what no host is called, such as ``db.internal:5432``.
         BaseException: when it is closed, what went wrong inside the endpoint where its caller could
             not be told: a warning that is an error, an exception of a fault of your own.
     """
+    if endpoint is not None and not isinstance(endpoint, Endpoint):
+        by_name = "; give it by name: mocked(credentials=…)"
+        lead = by_name if isinstance(endpoint, Credentials) else ""
+        raise TypeError(f"endpoint: expected an Endpoint, got {type(endpoint).__name__}{lead}")
     opens = partial(open_mock, endpoint, credentials, allow_hosts, sleep, settings)
     return Mock(opens, "mocked()")
 

@@ -8,15 +8,16 @@ from enum import Enum
 from typing import Any
 
 from pytest_rtcmpu import rules
-from pytest_rtcmpu.contract import Contract, Parameter
+from pytest_rtcmpu.contract import Clause, Contract, Parameter
 from pytest_rtcmpu.contract.elsewhere import others, to_give
+from pytest_rtcmpu.contract.types import RULES_OF_KIND, named
 from pytest_rtcmpu.errors import InvalidTask
 from pytest_rtcmpu.model.forms import flatten, starts_of
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.model.structs import fields_of
 from pytest_rtcmpu.rules import Problem
 from pytest_rtcmpu.values import colours
-from pytest_rtcmpu.values.text import near
+from pytest_rtcmpu.values.text import near, some
 
 _WRONG: Any = object()
 
@@ -113,13 +114,19 @@ class Making:
         return {f.name: made[f.name] for f in p.fields if f.name in made}
 
     def _wrong(self, p: Parameter, path: str, expected: str, value: object) -> Any:
-        clause = self.contract.clause("request.integer.form" if p.is_integer else "request.utf-8")
+        clause = self._form(p)
         got = f"{type(value).__name__} {_clip(repr(value))}"
         lead = colours.in_words(value) if p.is_colour else ""
         self.problems.append(
             Problem(path=path, expected=expected, got=got, clause=clause, lead=lead)
         )
         return _WRONG
+
+    def _form(self, p: Parameter) -> Clause:
+        """The clause about how such a value is written."""
+        if p.kind in ("float", "boolean"):
+            return self.contract.rule(p.path, RULES_OF_KIND[p.kind][0])
+        return self.contract.clause("request.integer.form" if p.is_integer else "request.utf-8")
 
 
 def _called(p: Parameter) -> str:
@@ -176,7 +183,7 @@ def _clip(text: str) -> str:
 def _unknown(contract: Contract, name: str) -> str:
     known = [python_name(p.name) for p in contract.parameters]
     message = f"{contract.action} of {contract.edition} has no parameter {name!r}"
-    lead = to_give(_others_with(name, contract), "has it")
+    lead = to_give(others_with(name, contract), "has it") or _of_structs(name, contract)
     if lead:
         return f"{message}: {lead}"
     return message + (near(name, known) or f": it has {', '.join(known)}")
@@ -186,9 +193,22 @@ def _unknown_field(contract: Contract, p: Parameter, name: str) -> str:
     known = [python_name(f.name) for f in p.fields]
     message = f"{p.path} of {contract.edition} has no field {name!r}"
     lead = to_give((o for o in others(contract) if name in _fields_of(p.path, o)), "has it")
+    if not lead and (lead := _of_structs(name, contract)):
+        lead = f"{lead}; it has {', '.join(known)}"
     if lead:
         return f"{message}: {lead}"
     return message + (near(name, known) or f": it has {', '.join(known)}")
+
+
+def _of_structs(name: str, contract: Contract) -> str:
+    """Return ``UserPanes of StartMPUTask has it``: whose field that is in the edition, if any's."""
+    found = [
+        f"{path} of {action}"
+        for action in contract.operations
+        for path, p in named(contract.operation(action).parameters)
+        if name in {python_name(f.name) for f in p.fields}
+    ]
+    return f"{some(found)} {'has' if len(found) == 1 else 'have'} it" if found else ""
 
 
 def _fields_of(path: str, contract: Contract) -> set[str]:
@@ -197,6 +217,6 @@ def _fields_of(path: str, contract: Contract) -> set[str]:
     return {python_name(f.name) for f in fields}
 
 
-def _others_with(name: str, contract: Contract) -> list[Contract]:
+def others_with(name: str, contract: Contract) -> list[Contract]:
     """The other editions whose operation has a parameter of that Python name."""
     return [c for c in others(contract) if name in {python_name(p.name) for p in c.parameters}]

@@ -36,8 +36,11 @@ class OperationRequest:
     _params: dict[str, Any]
     _starts: dict[str, int]
 
-    def __new__(cls, *_: Any, **given: Any) -> Self:
-        """Refuse documented names, before Python says that all the others are missing."""
+    def __new__(cls, *unnamed: Any, **given: Any) -> Self:
+        """Refuse documented names, and values without one, before Python says what is missing."""
+        if unnamed:
+            names = ", ".join(f"{name}=" for name in _names_of(cls.action))
+            raise TypeError(f"{cls.action} takes its parameters by name: {names}")
         documented = [name for name in given if name[:1].isupper()]
         known = _names_of(cls.action) if documented else ()
         meant = {n: python_name(n) for n in documented if python_name(n) in known}
@@ -156,13 +159,14 @@ class OperationRequest:
 _ABSENT: Mapping[str, Any] = {"layout_ids": (), "user_panes": ()}
 
 
-def _names_of(action: str) -> frozenset[str]:
+def _names_of(action: str) -> tuple[str, ...]:
     """The Python names of an operation's parameters, in every edition of the package."""
-    return frozenset(
+    names = (
         python_name(p.name)
         for edition in _contract.editions()
         for p in _parameters_of(edition, action)
     )
+    return tuple(dict.fromkeys(names))
 
 
 def _parameters_of(edition: str, action: str) -> Iterator[Any]:

@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=False,
     )
     parser.addini(
-        "rtcmpu_edition", "the edition of the documentation to hold to: 2019-05", default=""
+        "rtcmpu_edition", "the edition of the documentation to hold to: 2019-05", default=None
     )
     parser.getgroup("rtcmpu").addoption(
         "--rtcmpu-edition", metavar="EDITION", help="the edition to hold to, such as 2021-03"

@@ -95,7 +95,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write a report: .json, .html or .xml (JUnit); repeatable",
     )
-    add("--rtcmpu-known-failures", metavar="FILE", help="a TOML file of known failures")
+    add(
+        "--rtcmpu-known-failures",
+        type=_file_name,
+        metavar="FILE",
+        help="a TOML file of known failures",
+    )
 
 
 # The types of options: imported where one is given.
@@ -119,6 +124,12 @@ def _seconds(text: str) -> float:
     return seconds(text)
 
 
+def _file_name(text: str) -> str:
+    from pytest_rtcmpu.values.arguments import file_path
+
+    return str(file_path(text))
+
+
 class Checks:
     """One pytest session's checks, wherever they run."""
 
@@ -140,7 +151,9 @@ class Checks:
             # Options go to xdist's workers as they are now.
             config.option.rtcmpu_seed = int.from_bytes(os.urandom(4), "big")
         given = (config.getoption(name) for name in ("rtcmpu_report", *_CHOOSE))
-        if self._plans_named() or any(given) or config.getini("rtcmpu_edition"):
+        # One that is set to nothing is given, too: it is refused.
+        is_given = any(each not in (None, []) for each in (*given, config.getini("rtcmpu_edition")))
+        if self._plans_named() or is_given:
             self._expect_valid()
 
     def _plans_named(self) -> list[tuple[str, str]]:

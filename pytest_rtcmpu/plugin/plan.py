@@ -66,7 +66,7 @@ class Plan:
     @cached_property
     def known(self) -> tuple[Known, ...]:
         """The known failures. Raises CannotRun for a file that cannot be read."""
-        return read(self.known_failures) if self.known_failures else ()
+        return () if self.known_failures is None else read(self.known_failures)
 
     def expect_valid(self) -> None:
         """Raise CannotRun for what could not be run: names, globs, files, or nothing at all."""
@@ -138,17 +138,19 @@ def plan(config: pytest.Config, target: Target, *, node: str, **own: Any) -> Pla
         "app_ids": option("rtcmpu_app_id"),
     }
     strict = own.pop("strict", False)
-    known = option("rtcmpu_known_failures") or own.pop("known_failures", None)
-    own.pop("known_failures", None)
+    known = own.pop("known_failures", None)
+    if option("rtcmpu_known_failures") is not None:
+        known = option("rtcmpu_known_failures")
     chosen = {**own, **{name: value for name, value in given.items() if value is not None}}
     chosen |= {name: tuple(chosen[name]) for name in _TUPLES if name in chosen}
     if chosen.get("budget") is not None:
         # Each worker of xdist runs the phases of its own checks: together they keep to it.
         chosen["budget"] //= getattr(config, "workerinput", {}).get("workercount", 1)
-    chosen.setdefault("edition", config.getini("rtcmpu_edition") or _contract.DEFAULT_EDITION)
+    of_file = config.getini("rtcmpu_edition")
+    chosen.setdefault("edition", _contract.DEFAULT_EDITION if of_file is None else of_file)
     try:
         settings = target.settled(Settings(**chosen))
-    except _contract.ContractError as error:
+    except (_contract.ContractError, TypeError) as error:  # an edition that is no text
         raise CannotRun(str(error)) from None
     return Plan(
         node=node,
@@ -240,7 +242,7 @@ def slips(cls: Any) -> Iterator[str]:
 def _edition_of(cls: Any) -> dict[str, Any]:
     """The edition and the operations that a contract class names, where it names any."""
     named = {"edition": cls.edition, "operations": cls.operations}
-    return {name: value for name, value in named.items() if value}
+    return {name: value for name, value in named.items() if value not in (None, (), [])}
 
 
 def sum_up(

@@ -41,13 +41,16 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     Raises:
         ValueError: for a suffix that names no format.
         FileNotFoundError: for a directory that does not exist.
+        IsADirectoryError: for the name of one.
     """
-    path = Path(path)
+    given, path = os.fspath(path) or "''", Path(path)  # of nothing Path makes a dot
     if path.suffix.lower() not in _FORMATS:
         *most, last = _FORMATS
-        raise ValueError(f"report {path}: expected a name ending in {', '.join(most)} or {last}")
+        raise ValueError(f"report {given}: expected a name ending in {', '.join(most)} or {last}")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"report {path}: the directory {path.parent} does not exist")
+        raise FileNotFoundError(f"report {given}: the directory {path.parent} does not exist")
+    if path.is_dir():
+        raise IsADirectoryError(f"report {given}: expected the name of a file, got a directory")
     return path
 
 

@@ -167,7 +167,10 @@ def _registering(contract: Contract, value: int | None) -> str:
     """What makes a layout known, where it may be a user's own."""
     if value is None or value <= contract.reserved_layouts_up_to:
         return ""
-    return f"endpoint.register_layout({value}, panes) makes it known, to endpoint.contract too"
+    return (
+        f"endpoint.register_layout({value}, panes) makes it known, to "
+        "endpoint.contract too: give contract=endpoint.contract"
+    )
 
 
 def _float(run: Verdicts, p: Parameter, path: str, text: str) -> None:

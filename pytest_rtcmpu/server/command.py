@@ -23,7 +23,7 @@ from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.server.proxy import Proxy
 from pytest_rtcmpu.server.record import call_record
 from pytest_rtcmpu.server.setup import LANGUAGES, Files, variables_of, write_files
-from pytest_rtcmpu.values.arguments import Parser, positive, whole_number
+from pytest_rtcmpu.values.arguments import Parser, file_path, positive, whole_number
 from pytest_rtcmpu.values.credentials import credentials_from
 from pytest_rtcmpu.values.files import Lines
 from pytest_rtcmpu.values.hosts import allowed_hosts, host_name
@@ -175,7 +175,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=LANGUAGES,
         help="be a proxy, and print what a program in that language needs in its environment",
     )
-    parser.add_argument("--record", type=Path, metavar="FILE", help="append each call as JSON line")
+    parser.add_argument(
+        "--record", type=file_path, metavar="FILE", help="append each call as JSON line"
+    )
     parser.add_argument(
         "--max-calls",
         type=positive,

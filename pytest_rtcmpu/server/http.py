@@ -84,6 +84,9 @@ class Server:
             one does; the others are served without.
         proxy: whom it leads to, as a proxy; it is none unless given.
 
+    Raises:
+        TypeError: for what is no function.
+
     Attributes:
         on_distrust: called with the error of a client that does not trust the certificate.
     """
@@ -99,6 +102,11 @@ class Server:
         proxy: Proxy | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        if not callable(handle):
+            kind = type(handle).__name__
+            article = "an" if kind[:1] in "AEIOUaeiou" else "a"
+            expected = "expected a function, such as endpoint.handle"
+            raise TypeError(f"handle: {expected}, got {article} {kind}")
         self.handle = handle
         self.errors: list[Failure] = []
         self.limits = limits

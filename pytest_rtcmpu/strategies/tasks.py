@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from pytest_rtcmpu.contract import Contract
+from pytest_rtcmpu.contract.elsewhere import knowing, to_give
 from pytest_rtcmpu.model import OperationRequest, StartMPUTask, request_class
+from pytest_rtcmpu.model.making import others_with
 from pytest_rtcmpu.model.names import python_name
 from pytest_rtcmpu.strategies.mending import mend
 from pytest_rtcmpu.strategies.values import in_force, strategy_of
@@ -51,13 +53,15 @@ def requests(
     edition = in_force(contract)
     if operation not in edition.operations:
         known = ", ".join(edition.operations)
-        hint = near(str(operation), edition.operations)
+        lead = to_give(knowing(str(operation), edition), "has it")
+        hint = f"; {lead}" if lead else near(str(operation), edition.operations)
         raise InvalidArgument(f"operation: expected one of {known}, got {operation!r}{hint}")
     view = edition.operation(operation)
     allowed = {python_name(p.name): p.name for p in view.parameters}
     unknown = sorted(set(overrides) - set(allowed))
     if unknown:
-        hint = near(unknown[0], allowed)
+        lead = to_give(others_with(unknown[0], view), "has it")
+        hint = f"; {lead}" if lead else near(unknown[0], allowed)
         known = ", ".join(allowed)
         raise InvalidArgument(f"unknown {', '.join(unknown)}: expected {known}{hint}")
     if not overrides:

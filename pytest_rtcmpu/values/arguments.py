@@ -7,6 +7,7 @@ import functools
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from pytest_rtcmpu.values.text import near, shorten
@@ -107,6 +108,13 @@ def seconds(text: str) -> float:
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
     return number
+
+
+def file_path(text: str) -> Path:
+    """Read the name of a file; an empty one is none, and not the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a file, got nothing")
+    return Path(text)
 
 
 #: A plain word: an option that takes it takes about any, and is not meant by one.

@@ -57,6 +57,7 @@ class Credentials:
     are kept as :class:`Secret`.
 
     Raises:
+        TypeError: for what is no text.
         ValueError: when the id or the secret is empty.
     """
 
@@ -70,15 +71,25 @@ class Credentials:
         access_key_secret: str | Secret,
         security_token: str | Secret | None = None,
     ) -> None:
-        if not isinstance(access_key_id, str):
-            raise TypeError(f"access_key_id must be str, got {type(access_key_id).__name__}")
+        # Types and truths alone: pytest --showlocals prints what is in a local variable.
+        _expect_text("access_key_id", type(access_key_id))
+        _expect_text("access_key_secret", type(access_key_secret))
+        if security_token is not None:
+            _expect_text("security_token", type(security_token))
+        there = {"access_key_id": bool(access_key_id), "access_key_secret": bool(access_key_secret)}
+        if not all(there.values()):
+            empty = " and ".join(name for name, is_there in there.items() if not is_there)
+            raise ValueError(f"{empty} must not be empty")
         object.__setattr__(self, "access_key_id", access_key_id)
         object.__setattr__(self, "access_key_secret", Secret(access_key_secret))
         object.__setattr__(
             self, "security_token", Secret(security_token) if security_token else None
         )
-        if not access_key_id or not self.access_key_secret:
-            raise ValueError("access_key_id and access_key_secret must not be empty")
+
+
+def _expect_text(name: str, kind: type) -> None:
+    if not issubclass(kind, str):
+        raise TypeError(f"{name} must be str, got {kind.__name__}")
 
 
 #: What the fixtures sign with unless ``rtcmpu_credentials`` is overridden. The pair that the

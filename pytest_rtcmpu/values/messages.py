@@ -90,6 +90,14 @@ class Response:
     body: bytes = b""
     delivery: Delivery = field(default=NORMAL_DELIVERY)
 
+    def __post_init__(self) -> None:
+        """Raise TypeError for what cannot be sent, where it is made and not where it is sent."""
+        if not isinstance(self.body, bytes):
+            raise TypeError(f"body: expected bytes, got {type(self.body).__name__}")
+        if not isinstance(self.headers, tuple | list):
+            got = type(self.headers).__name__
+            raise TypeError(f"headers: expected (name, value) pairs, got {got}")
+
     def __repr__(self) -> str:
         # SignatureDoesNotMatch echoes what was signed, a security token too.
         return f"{type(self).__name__}({self.status}, body of {len(self.body)} bytes)"

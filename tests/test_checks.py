@@ -20,6 +20,7 @@ from pytest_rtcmpu.checks.testees.targets import Target
 from pytest_rtcmpu.client import Client
 from pytest_rtcmpu.contract.types import CLIENT_RULES
 from pytest_rtcmpu.endpoint import Endpoint
+from pytest_rtcmpu.errors import APIError
 from pytest_rtcmpu.server.http import Server
 from pytest_rtcmpu.values.credentials import Credentials
 
@@ -142,6 +143,58 @@ def test_every_clause_about_clients_is_exercised_by_some_way_of_sending():
     unseen = {check.clause for check in CHECKS["client"]} - seen
     # Only a client that sends an empty value, or a body under V3, exercises these.
     assert unseen == {"signature.empty-values", "signature.v3.content-type.signed"}
+
+
+# ------------------------------------------------------------------------- another operation's
+
+
+def _calls(*actions):
+    """Return a client that calls operations in turn, and reports what came of the start."""
+
+    def start(params, *, endpoint, credentials, timeout):
+        key = Credentials(
+            credentials.access_key_id, credentials.access_key_secret, credentials.security_token
+        )
+        answer = ""
+        with Client(key, endpoint, timeout=timeout) as client:
+            for action in actions:
+                pairs = cases.to_pairs(params)
+                if action == "GetMPUTaskStatus":
+                    pairs = [(n, v) for n, v in pairs if n in ("AppId", "ChannelId", "TaskId")]
+                try:
+                    told = client.call(action, pairs).request_id
+                except APIError:
+                    if action == "StartMPUTask":
+                        raise
+                    continue
+                answer = told if action == "StartMPUTask" else answer or told
+        return answer
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("actions", "got"),
+    [
+        (("StopMPUTask",), "StopMPUTask"),
+        (("GetMPUTaskStatus",), "GetMPUTaskStatus"),
+        (("GetMPUTaskStatus", "StartMPUTask"), None),
+        (("StartMPUTask", "GetMPUTaskStatus"), None),
+        (("StopMPUTask", "StartMPUTask", "GetMPUTaskStatus"), None),
+    ],
+)
+def test_another_operation_is_no_start_and_harms_none(actions, got):
+    """Who calls another in place of a start has sent none; who calls another beside it is right."""
+    testee = CallableTestee(_calls(*actions), "client")
+    with closing(ClientBench(testee, DOCUMENTED)) as bench:
+        ran = run_bench(bench, DOCUMENTED)
+    broken = {result.clause: result for result in ran.results if result.broken}
+    if got is None:
+        assert broken == {}
+        return
+    (finding, *_) = broken["request.sent"].findings
+    assert finding.expected == "a request of StartMPUTask"
+    assert finding.got.startswith(f"{got}; ")
 
 
 # --------------------------------------------------------------------------------- the tuples

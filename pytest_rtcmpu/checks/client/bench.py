@@ -166,7 +166,13 @@ class ClientBench(BaseBench[Observation, Scenario]):
         self._nonces.add(nonce)
         return reply
 
+    def _is_of_another(self, call: Call) -> bool:
+        """Whether it is of another operation than was asked for: an app may poll beside a start."""
+        return call.action != self._view.action and call.action in self.contract.operations
+
     def _planned(self, call: Call, natural: Response) -> tuple[Response, str | None, str | None]:
+        if self._is_of_another(call):
+            return natural, call.request_id, call.code
         reply, request_id, code = self._unspoilt(call, natural)
         fault = self._plan.fault
         if fault == "trickle":
@@ -241,7 +247,8 @@ class ClientBench(BaseBench[Observation, Scenario]):
         self._notice(scenario, arrived, outcome)
         observation = Observation(
             scenario=scenario,
-            sent=tuple(arrived),
+            sent=tuple(s for s in arrived if not self._is_of_another(s.call)),
+            others=tuple(s for s in arrived if self._is_of_another(s.call)),
             outcome=outcome,
             contract=self._view,
             credentials=credentials,

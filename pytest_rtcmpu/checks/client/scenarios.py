@@ -114,13 +114,19 @@ def sent_value(found: Collected, p: Parameter, path: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One start: what was asked, what arrived, what the client made of it."""
+    """One start: what was asked, what arrived, what the client made of it.
+
+    Attributes:
+        sent: the requests that arrived, save those of ``others``.
+        others: the requests of another operation than was asked for, which no clause forbids.
+    """
 
     scenario: Scenario
     sent: tuple[Sent, ...]
     outcome: Outcome
     contract: Contract
     credentials: Credentials
+    others: tuple[Sent, ...] = ()
 
     @property
     def last(self) -> Sent | None:

@@ -75,7 +75,9 @@ def request_sent(o: Observation) -> Iterable[Breach] | None:
         return None
     if o.sent:
         return []
-    return [Breach(expected="a request", got=f"none; {in_words(o.outcome)}")]
+    others = ", ".join(str(s.call.action) for s in o.others)
+    expected = f"a request of {o.scenario.operation}"
+    return [Breach(expected=expected, got=f"{others or 'none'}; {in_words(o.outcome)}")]
 
 
 def each_name_once(o: Observation) -> Iterable[Breach] | None:

@@ -36,7 +36,7 @@ def _of_operation(view: Contract) -> Iterator[Scenario]:
             yield replace(plain, name=f"Status {value}", plan=ReplyPlan(status=value))
     rows = {(row.code, row.http_status): row for row in (*view.in_view.errors, *view.tables)}
     for row in rows.values():
-        if row.table == "service":
+        if row.table == "service" and row.http_status != 200:
             continue  # the same to every operation, and shown with the first
         name = f"{view.action}: {row.code} (HTTP {row.http_status})"
         yield replace(plain, name=name, plan=failure(view, row))

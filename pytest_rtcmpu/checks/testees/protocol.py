@@ -330,7 +330,7 @@ def _read_return(answer: object) -> Outcome:
 
 def with_status(request_id: str, status: object) -> Outcome:
     """Return that a task started, with the Status it told; one that is no number tells none."""
-    if status is None or type(status) is int:
+    if status is None or (isinstance(status, int) and not isinstance(status, bool)):
         return Outcome(kind="request_id", request_id=request_id, status=status)
     wrong = f"status: expected an integer, got {type(status).__name__} {shown(status)}"
     return Outcome(kind="request_id", request_id=request_id, message=wrong)

@@ -323,8 +323,8 @@ def _read_return(answer: object) -> Outcome:
         answer.close()
     return Outcome(
         kind="garbage",
-        message="expected a RequestId, as a str or in a mapping with request_id, or an exception, "
-        f"got {shown(answer)}",
+        message=f"expected a RequestId or an exception, got {shown(answer)}; a RequestId is a str, or "
+        "stands in a mapping as request_id",
     )
 
 

@@ -323,8 +323,8 @@ def _read_return(answer: object) -> Outcome:
         answer.close()
     return Outcome(
         kind="garbage",
-        message=f"expected a RequestId or an exception, got {shown(answer)}; a RequestId is a str, or "
-        "stands in a mapping as request_id",
+        message=f"expected a RequestId or an exception, got {shown(answer)}; a RequestId is a str, "
+        "or stands in a mapping as request_id",
     )
 
 

@@ -4,7 +4,7 @@ import itertools
 import json
 import threading
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
@@ -145,6 +145,29 @@ def test_every_clause_about_clients_is_exercised_by_some_way_of_sending():
     assert unseen == {"signature.empty-values", "signature.v3.content-type.signed"}
 
 
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        (Credentials("an-id", "a-secret"), None),
+        (Credentials("another", "a-secret"), "InvalidAccessKeyId.NotFound"),
+        (Credentials("an-id", "another"), "SignatureDoesNotMatch"),
+    ],
+)
+def test_a_key_that_the_endpoint_does_not_know_is_noted(key, code):
+    """Where hardly a call gets past it, what holds says little, and why is said."""
+    endpoint = Endpoint(Credentials("an-id", "a-secret"), warn=lambda _: None, explain=False)
+    settings = replace(DOCUMENTED, phases=("pairwise",))
+    with (
+        Server(endpoint.handle) as server,
+        closing(EndpointBench(server.url, key, settings)) as bench,
+    ):
+        notes = run_bench(bench, settings).notes
+    assert len(notes) == (code is not None)
+    for note in notes:
+        assert f"were answered with {code}: does the endpoint know the access key" in note
+        assert str(key.access_key_secret.reveal()) not in note.replace(key.access_key_id, "")
+
+
 # ------------------------------------------------------------------------- another operation's
 
 
@@ -195,6 +218,26 @@ def test_another_operation_is_no_start_and_harms_none(actions, got):
     (finding, *_) = broken["request.sent"].findings
     assert finding.expected == "a request of StartMPUTask"
     assert finding.got.startswith(f"{got}; ")
+
+
+def test_what_is_sent_beside_a_start_is_signed_and_keeps_the_secret():
+    """The clauses of the envelope are about every request that arrives, whatever it asks for."""
+
+    def start(params, *, endpoint, credentials, timeout):
+        given = {n: params[n] for n in ("AppId", "ChannelId")}
+        wrong = Credentials(credentials.access_key_id, "not the secret")
+        with Client(wrong, endpoint, timeout=timeout) as client, suppress(APIError):
+            pairs = [*given.items(), ("TaskId", credentials.access_key_secret)]
+            client.call("GetMPUTaskStatus", pairs)
+        return _calls("StartMPUTask")(
+            params, endpoint=endpoint, credentials=credentials, timeout=timeout
+        )
+
+    with closing(ClientBench(CallableTestee(start, "client"), DOCUMENTED)) as bench:
+        ran = run_bench(bench, DOCUMENTED)
+    broken = {result.clause for result in ran.results if result.broken}
+    assert {"secret.never-sent", "signature.1-0.verifies"} <= broken
+    assert not {"request.sent", "task-profile.required"} & broken
 
 
 # --------------------------------------------------------------------------------- the tuples

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -155,9 +156,7 @@ def test_what_cannot_run_is_said_by_name(client: str, why: str) -> None:
     assert f"rtcmpu: {client}: {why}" in err
 
 
-def test_a_defect_of_a_worker_is_told_whole(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_defect_of_a_worker_is_told_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no verdict: its traceback is raised where the workers were started."""
     here, there = side_by_side._SPAWN.Pipe(duplex=False)
     monkeypatch.setattr(side_by_side, "run_bench", lambda *given, **more: 1 / 0)
@@ -166,8 +165,10 @@ def test_a_defect_of_a_worker_is_told_whole(
         side_by_side._work(there, OWN[0], Settings())
     finally:
         signal.signal(signal.SIGINT, before)
-    said = side_by_side._received(here, OWN[0], None)  # type: ignore[arg-type]
-    assert "ZeroDivisionError" in said.defect
+    ended = SimpleNamespace(join=lambda: None, pid=None)
+    monkeypatch.setattr(side_by_side, "_started", lambda target, settings: (here, ended))
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: division by zero"):
+        [*run_targets(OWN, Settings(), TEST_CREDENTIALS, jobs=2, told=lambda *_: None)]
 
 
 @pytest.mark.parametrize(("cpus", "jobs"), [(1, 1), (2, 2), (8, 2)])

@@ -11,7 +11,7 @@ from pytest_rtcmpu import cli
 from pytest_rtcmpu.checks.client.bench import MAX_SILENT, ClientBench
 from pytest_rtcmpu.checks.core import CannotRun
 from pytest_rtcmpu.checks.run import Settings, run_bench
-from pytest_rtcmpu.checks.testees.command import MAX_UNREAD, CommandTestee
+from pytest_rtcmpu.checks.testees.command import MAX_GARBAGE, CommandTestee
 from pytest_rtcmpu.checks.testees.protocol import CallableTestee
 from pytest_rtcmpu.values.credentials import Credentials
 
@@ -154,10 +154,10 @@ def test_another_protocol_is_said_early(tmp_path, answer, why):
     def start():
         return testee.start(params, endpoint=endpoint, credentials=key, timeout=5.0)
 
-    for _ in range(MAX_UNREAD - 1):
+    for _ in range(MAX_GARBAGE - 1):
         start()
     if why is None:
-        assert [start().kind != "error" for _ in range(MAX_UNREAD)] == [True] * MAX_UNREAD
+        assert [start().kind != "error" for _ in range(MAX_GARBAGE)] == [True] * MAX_GARBAGE
         return
     with pytest.raises(CannotRun, match="of 5 answers none could be read; the last: ") as told:
         start()

@@ -40,6 +40,13 @@ def usual_jobs(targets: Sequence[Target]) -> int:
     return min(len(targets), _cpus()) if tuple(targets) == OWN else 1
 
 
+def not_run(target: Target, why: str) -> SubjectRun:
+    """Return the run of a target of which nothing was found out."""
+    return SubjectRun(
+        subject=target.subject, target=target.name, results=(), complete=False, notes=(why,)
+    )
+
+
 def run_targets(
     targets: Sequence[Target],
     settings: Settings,
@@ -172,20 +179,13 @@ def _work(pipe: Connection, target: Target, settings: Settings) -> None:
         ((_, run),) = _in_turn([target], settings, credentials_from(os.environ), told)
         said = _Said(run=run)
     except KeyboardInterrupt:
-        said = _Said(run=_not_begun(target))
+        said = _Said(run=not_run(target, "interrupted before it had begun"))
     except CannotRun as error:
         said = _Said(cannot_run=str(error))
     except Exception:
         said = _Said(defect=traceback.format_exc())
     with suppress(OSError):
         say(said)
-
-
-def _not_begun(target: Target) -> SubjectRun:
-    note = "interrupted before it had begun"
-    return SubjectRun(
-        subject=target.subject, target=target.name, results=(), complete=False, notes=(note,)
-    )
 
 
 def _once(*_: object) -> None:

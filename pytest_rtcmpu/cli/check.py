@@ -42,7 +42,7 @@ def check(arguments: list[str]) -> int:
     from pytest_rtcmpu.checks import known_failures
     from pytest_rtcmpu.checks.case_files import FOLDER
     from pytest_rtcmpu.checks.run import Settings
-    from pytest_rtcmpu.checks.side_by_side import run_targets, usual_jobs
+    from pytest_rtcmpu.checks.side_by_side import not_run, run_targets, usual_jobs
     from pytest_rtcmpu.report import check_path
     from pytest_rtcmpu.values.credentials import credentials_from
 
@@ -183,7 +183,7 @@ def check(arguments: list[str]) -> int:
             seed=seed,
             strict=given.strict,
             phases=settings.phases,
-            subjects=tuple(ran.get(target) or _not_run(target, rest) for target in targets),
+            subjects=tuple(ran.get(target) or not_run(target, rest) for target in targets),
             seconds=time.monotonic() - began,
         )
 
@@ -197,12 +197,6 @@ def check(arguments: list[str]) -> int:
         _conclude(run, known).unfinished(f"it could not run: {error}").write(given.report)
         raise
     return _tell(so_far(rest="not begun: interrupted"), targets, known, given)
-
-
-def _not_run(target: Target, why: str) -> SubjectRun:
-    return SubjectRun(
-        subject=target.subject, target=target.name, results=(), complete=False, notes=(why,)
-    )
 
 
 def _conclude(run: Run, known: Sequence[Known]) -> Conclusion:

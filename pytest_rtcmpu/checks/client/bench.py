@@ -248,7 +248,7 @@ class ClientBench(BaseBench[Observation, Scenario]):
         observation = Observation(
             scenario=scenario,
             sent=tuple(s for s in arrived if not self._is_of_another(s.call)),
-            others=tuple(s for s in arrived if self._is_of_another(s.call)),
+            arrived=tuple(arrived),
             outcome=outcome,
             contract=self._view,
             credentials=credentials,

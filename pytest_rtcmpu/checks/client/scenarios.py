@@ -117,8 +117,9 @@ class Observation:
     """One start: what was asked, what arrived, what the client made of it.
 
     Attributes:
-        sent: the requests that arrived, save those of ``others``.
-        others: the requests of another operation than was asked for, which no clause forbids.
+        sent: the requests that arrived, save those of another operation than was asked for: no
+            clause forbids these, and none about parameters or replies is about them.
+        arrived: all of them; how they are addressed and signed is judged.
     """
 
     scenario: Scenario
@@ -126,7 +127,7 @@ class Observation:
     outcome: Outcome
     contract: Contract
     credentials: Credentials
-    others: tuple[Sent, ...] = ()
+    arrived: tuple[Sent, ...]
 
     @property
     def last(self) -> Sent | None:

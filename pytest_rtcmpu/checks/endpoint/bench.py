@@ -61,8 +61,6 @@ _ENCODERS: Mapping[str, Callable[[str], str]] = {
     "plus": lambda text: quote(text, safe="~").replace("%20", "+"),
     "raw": lambda text: quote(text, safe="~*/"),
 }
-
-
 #: The part of all calls that is as good as all of them.
 _MOST = 0.9
 
@@ -496,14 +494,16 @@ class EndpointBench(BaseBench[Observation, Scenario]):
 
     def _note_key(self) -> None:
         """Say once that hardly a call got past the access key: what is seen then is little."""
-        for parameter, rule in (("AccessKeyId", "known"), ("Signature", "verifies")):
-            for code in self.contract.rule(parameter, rule).codes:
-                of_all = f"of {count(self._codes.total(), 'call')} {self._codes[code]}"
-                key = f"the access key {self._credentials.access_key_id!r}, with this secret"
-                told = f"{code}: does the endpoint know {key}?"
-                if self._codes[code] > _MOST * self._codes.total() and not self._told_of_key:
-                    self._told_of_key = True
-                    self.notes.append(f"{of_all} were answered with {told}")
+        calls = self._codes.total()
+        about_keys = (("AccessKeyId", "known"), ("Signature", "verifies"))
+        for code in (code for each in about_keys for code in self.contract.rule(*each).codes):
+            if self._codes[code] > _MOST * calls and not self._told_of_key:
+                self._told_of_key = True
+                self.notes.append(
+                    f"of {count(calls, 'call')} {self._codes[code]} were answered with {code}: "
+                    f"does the endpoint know the access key {self._credentials.access_key_id!r}, "
+                    "with this secret?"
+                )
 
     @cached_property
     def operations(self) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ LONGEST_LINE = 1024 * 1024
 #: Lines that nobody asked for, after which nothing more is read.
 _UNREAD_LINES = 100
 #: So many answers from the first on of which none can be read are enough: each costs a process.
-MAX_UNREAD = 5
+MAX_GARBAGE = 5
 _TAIL_BYTES = 64 * 1024
 _TAIL_LINES = 20
 #: Seconds in which a process whose stdout has ended is seen to end: it ends with it, or not at all.
@@ -83,7 +83,7 @@ class CommandTestee:
         self._is_startable = False
         self._has_answered = False
         #: How many answers there were that could not be read.
-        self._unread = 0
+        self._garbage = 0
         self._given: set[Credentials] = set()
 
     def start(
@@ -119,10 +119,10 @@ class CommandTestee:
         outcome = finished(replace(outcome, message=message), self._given, seconds=seconds)
         if outcome.kind == "died" and not self._is_startable:
             self.expect_startable(outcome.message)
-        self._unread += outcome.kind == "garbage"
-        if self._unread == MAX_UNREAD and not self._has_answered:
+        self._garbage += outcome.kind == "garbage"
+        if self._garbage == MAX_GARBAGE and not self._has_answered:
             raise CannotRun(
-                f"{visible(self.target)}: speaks another protocol: of {MAX_UNREAD} answers none "
+                f"{visible(self.target)}: speaks another protocol: of {MAX_GARBAGE} answers none "
                 f"could be read; the last: {outcome.message}"
             )
         return outcome

@@ -23,7 +23,7 @@ def keeps_envelope_rule(clause: Clause, *, only: str | None = None) -> Judge:
     """A clause that the endpoint's own diagnosis speaks of; ``only`` for one kind of signature."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
-        sent = [s for s in o.sent if only in (None, s.diagnosis.signature)]
+        sent = [s for s in o.arrived if only in (None, s.diagnosis.signature)]
         if not sent:
             return None
         return [
@@ -52,11 +52,11 @@ def what_came(s: Sent, parameter: str | None) -> str:
 def right_path(o: Observation) -> Iterable[Breach] | None:
     """Every request goes to the documented path."""
     path = o.contract.service.path
-    if not o.sent:
+    if not o.arrived:
         return None
     return [
         Breach(expected=f"path {path}", got=f"path {s.call.request.path}")
-        for s in o.sent
+        for s in o.arrived
         if s.call.request.path not in ("", path)
     ]
 
@@ -65,7 +65,7 @@ def signature_verifies(kind: str) -> Judge:
     """Every signature of this kind verifies."""
 
     def judge(o: Observation) -> Iterable[Breach] | None:
-        sent = [s for s in o.sent if s.diagnosis.signature == kind]
+        sent = [s for s in o.arrived if s.diagnosis.signature == kind]
         if not sent:
             return None
         return [
@@ -109,7 +109,7 @@ def signed_without(
     wanted = frozenset(ids)
 
     def judge(o: Observation) -> Judgement:
-        sent = [s for s in o.sent if only in (None, s.diagnosis.signature) and applies(s)]
+        sent = [s for s in o.arrived if only in (None, s.diagnosis.signature) and applies(s)]
         if not sent:
             return None
         found = [
@@ -149,7 +149,7 @@ def has_odd_characters(s: Sent) -> bool:
 
 def fresh_nonce(o: Observation) -> Iterable[Breach] | None:
     """No nonce comes twice."""
-    sent = [s for s in o.sent if s.diagnosis.common.get("SignatureNonce")]
+    sent = [s for s in o.arrived if s.diagnosis.common.get("SignatureNonce")]
     if not sent:
         return None
     return [
@@ -164,7 +164,7 @@ def fresh_nonce(o: Observation) -> Iterable[Breach] | None:
 
 def content_type_signed(o: Observation) -> Iterable[Breach] | None:
     """A Content-Type that is sent under V3 is signed."""
-    sent = [s for s in o.sent if s.diagnosis.signature == "v3"]
+    sent = [s for s in o.arrived if s.diagnosis.signature == "v3"]
     typed = [s for s in sent if s.call.request.header("content-type") is not None]
     if not typed:
         return None
@@ -180,10 +180,10 @@ def content_type_signed(o: Observation) -> Iterable[Breach] | None:
 def token_signed(o: Observation) -> Judgement:
     """A temporary key comes with its token, signed over."""
     token = o.credentials.security_token
-    if not o.sent or token is None:
+    if not o.arrived or token is None:
         return None
     found = []
-    for s in o.sent:
+    for s in o.arrived:
         carried = s.diagnosis.common.get("SecurityToken")
         if carried is None:
             found.append(Breach(expected="the key's SecurityToken", got="no SecurityToken"))
@@ -192,7 +192,7 @@ def token_signed(o: Observation) -> Judgement:
         else:
             causes = [cause for cause in _causes(s) if _is_about_token(cause)]
             found += (Breach(expected="SecurityToken signed over", got=str(c)) for c in causes)
-    doubt = next(filter(None, map(why_not_proven, o.sent)), "")
+    doubt = next(filter(None, map(why_not_proven, o.arrived)), "")
     return NotJudged(doubt) if doubt and not found else found
 
 
@@ -219,10 +219,10 @@ def _decode(content: bytes) -> bytes:
 
 def secret_nowhere(o: Observation) -> Iterable[Breach] | None:
     """The AccessKeySecret stands nowhere in a request, in no usual encoding."""
-    if not o.sent:
+    if not o.arrived:
         return None
     found = []
-    for s in o.sent:
+    for s in o.arrived:
         request = s.call.request
         places = {
             "the target": request.target.encode("utf-8", "replace"),

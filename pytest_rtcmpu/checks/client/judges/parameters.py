@@ -75,7 +75,7 @@ def request_sent(o: Observation) -> Iterable[Breach] | None:
         return None
     if o.sent:
         return []
-    others = ", ".join(str(s.call.action) for s in o.others)
+    others = ", ".join(str(s.call.action) for s in o.arrived)
     expected = f"a request of {o.scenario.operation}"
     return [Breach(expected=expected, got=f"{others or 'none'}; {in_words(o.outcome)}")]
 
